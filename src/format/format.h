@@ -21,6 +21,14 @@ typedef enum nap_format_kind {
     NAP_FORMAT_BLOCK    /* codes with scales */
 } nap_format_kind;
 
+/* ggml's numbers of the plain float types, which code has to tell apart. */
+enum {
+    NAP_FORMAT_ID_F32 = 0,
+    NAP_FORMAT_ID_F16 = 1,
+    NAP_FORMAT_ID_F64 = 28,
+    NAP_FORMAT_ID_BF16 = 30
+};
+
 /* The largest block of any format, and the most groups in one block. */
 enum { NAP_BLOCK_MAX = 256, NAP_GROUPS_MAX = 16 };
 
@@ -58,6 +66,9 @@ bool nap_format_bytes(const nap_format *f, uint64_t elems, uint64_t *bytes);
 
 /* One block (BLOCK formats only) from its bytes to canonical form. */
 void nap_format_split(const nap_format *f, const void *bytes, nap_block *out);
+/* The inverse: canonical form to bytes. join(split(b)) == b for every block b, but for NaN scales
+ * (quieted) and bytes of TQ1_0 that no encoder writes (several bytes mean the same digits). */
+void nap_format_join(const nap_format *f, const nap_block *in, void *bytes);
 /* Element value of a code: c - zero or table[c]. */
 int nap_format_elem(const nap_format *f, unsigned code);
 
