@@ -52,9 +52,9 @@ NAP_API nap_status nap_top_logprobs(const float *logits, size_t vocab_size, size
 NAP_API float nap_logprob_of(const float *logits, size_t vocab_size, nap_token token);
 
 typedef enum nap_stop_reason {
-    NAP_STOP_END = 0,    /* the model ended its answer */
-    NAP_STOP_LENGTH = 1, /* max_tokens reached */
-    NAP_STOP_STRING = 2, /* a stop string appeared (it is not part of the text) */
+    NAP_STOP_END = 0,     /* the model ended its answer */
+    NAP_STOP_LENGTH = 1,  /* max_tokens reached */
+    NAP_STOP_STRING = 2,  /* a stop string appeared (it is not part of the text) */
     NAP_STOP_CONTEXT = 3, /* the context is full */
     NAP_STOP_CANCELLED = 4
 } nap_stop_reason;
@@ -73,12 +73,12 @@ typedef bool (*nap_piece_fn)(void *user, const nap_piece *piece);
 
 typedef struct nap_generate_options {
     nap_sampler_options sampler;
-    size_t max_tokens;            /* 0: until the model ends or the context is full */
-    const char *const *stop;      /* n_stop stop strings, none empty */
+    size_t max_tokens;       /* 0: until the model ends or the context is full */
+    const char *const *stop; /* n_stop stop strings, none empty */
     size_t n_stop;
-    size_t logprobs;              /* alternatives reported per token; 0: none */
-    bool ignore_end;              /* go on after the model's end token */
-    nap_progress_fn progress;     /* of the prompt */
+    size_t logprobs;          /* alternatives reported per token; 0: none */
+    bool ignore_end;          /* go on after the model's end token */
+    nap_progress_fn progress; /* of the prompt */
     void *progress_user;
     uint64_t reserved[8];
 } nap_generate_options;

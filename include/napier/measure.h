@@ -13,10 +13,10 @@ extern "C" {
  * once, cut into chunks of `context` tokens, the first token of each replaced by BOS if the
  * vocabulary adds one, and positions from context/2 on are scored. */
 typedef struct nap_eval_options {
-    size_t context;          /* default 512 */
-    size_t chunks;           /* 0: all */
-    const char *save_logits; /* write a --kl-divergence-base file; NULL: no */
-    const char *base_logits; /* compare with such a file; NULL: no. Tokens then come from it */
+    size_t context;           /* default 512 */
+    size_t chunks;            /* 0: all */
+    const char *save_logits;  /* write a --kl-divergence-base file; NULL: no */
+    const char *base_logits;  /* compare with such a file; NULL: no. Tokens then come from it */
     nap_progress_fn progress; /* chunks */
     /* After each chunk: running perplexity. May be NULL. */
     void (*each)(void *user, size_t chunk, size_t chunks, double perplexity);

@@ -63,9 +63,9 @@ NAP_API nap_status nap_model_tensor(const nap_model *m, size_t i, nap_tensor_vie
                                     nap_error *e);
 
 typedef struct nap_verify_report {
-    size_t tensors;       /* read whole */
-    size_t hashes;        /* compared with a hash recorded in the file */
-    size_t nonfinite;     /* tensors that hold NaN or infinite scales or values */
+    size_t tensors;   /* read whole */
+    size_t hashes;    /* compared with a hash recorded in the file */
+    size_t nonfinite; /* tensors that hold NaN or infinite scales or values */
     char first_nonfinite[128];
 } nap_verify_report;
 /* Reads every tensor whole: all bytes are there, scales are finite, recorded hashes agree (keys

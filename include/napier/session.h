@@ -27,13 +27,13 @@ typedef enum nap_path {
 } nap_path;
 
 typedef struct nap_engine_options {
-    int threads;          /* 0: one per available core */
-    const char *cpu;      /* tier to use: NULL or "auto", or "ref", "avx2", "avx512" ... */
+    int threads;     /* 0: one per available core */
+    const char *cpu; /* tier to use: NULL or "auto", or "ref", "avx2", "avx512" ... */
     nap_path path;
-    size_t context;       /* tokens one session may hold; 0: the model's, or less if memory is short
-                             (then the log says so) */
-    size_t batch;         /* tokens computed together at most; 0: 512 */
-    uint64_t max_memory;  /* bytes; 0: what the machine has available now */
+    size_t context;      /* tokens one session may hold; 0: the model's, or less if memory is short
+                            (then the log says so) */
+    size_t batch;        /* tokens computed together at most; 0: 512 */
+    uint64_t max_memory; /* bytes; 0: what the machine has available now */
     nap_progress_fn progress; /* during load; may be NULL */
     void *progress_user;
     uint64_t reserved[8]; /* zero */
@@ -55,12 +55,12 @@ NAP_API uint64_t nap_engine_bytes_per_token(const nap_engine *g);
 
 /* One line per distinct (operator, format, shape class): which kernel serves it and why. */
 typedef struct nap_kernel_choice {
-    const char *op;      /* "matmul", "attention" ... */
-    const char *format;  /* weight format, or "" */
-    const char *kernel;  /* kernel row's name */
-    const char *phase;   /* "decode", "prefill", "both" */
+    const char *op;     /* "matmul", "attention" ... */
+    const char *format; /* weight format, or "" */
+    const char *kernel; /* kernel row's name */
+    const char *phase;  /* "decode", "prefill", "both" */
     const char *why;
-    size_t uses;         /* operators of the graph it serves; 0 when listed without a model */
+    size_t uses; /* operators of the graph it serves; 0 when listed without a model */
 } nap_kernel_choice;
 NAP_API size_t nap_engine_kernel_count(const nap_engine *g);
 NAP_API nap_kernel_choice nap_engine_kernel(const nap_engine *g, size_t i);

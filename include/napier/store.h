@@ -15,9 +15,9 @@ extern "C" {
 #endif
 
 typedef struct nap_store_entry {
-    const char *name;        /* "smollm2-135m" */
-    const char *description; /* one line */
-    const char *licence;     /* "Apache-2.0", "Gemma Terms of Use" */
+    const char *name;         /* "smollm2-135m" */
+    const char *description;  /* one line */
+    const char *licence;      /* "Apache-2.0", "Gemma Terms of Use" */
     const char *licence_note; /* what a user must know before use; "" if nothing */
     uint64_t bytes;
     const char *sha256;

@@ -69,7 +69,8 @@ char *nap_strdup(const char *s)
 void *nap_alloc_aligned(size_t size)
 {
     uint64_t rounded;
-    if (!nap_align_ok(size ? size : 1, 64, &rounded) || rounded > SIZE_MAX || refused()) return NULL;
+    if (!nap_align_ok(size ? size : 1, 64, &rounded) || rounded > SIZE_MAX || refused())
+        return NULL;
     return aligned_alloc(64, (size_t)rounded);
 }
 

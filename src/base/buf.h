@@ -17,7 +17,8 @@ bool nap_buf_put(nap_buf *b, const void *bytes, size_t n);
 bool nap_buf_puts(nap_buf *b, const char *s);
 bool nap_buf_putc(nap_buf *b, char c);
 bool nap_buf_printf(nap_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Hands the NUL-terminated bytes to the caller (nap_free) and empties the buffer; NULL if failed. */
+/* Hands the NUL-terminated bytes to the caller (nap_free) and empties the buffer; NULL if failed.
+ */
 char *nap_buf_take(nap_buf *b, size_t *len);
 void nap_buf_free(nap_buf *b);
 

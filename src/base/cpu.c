@@ -91,9 +91,11 @@ static void detect(void)
     const char *env = getenv("NAPIER_CPU");
     if (env && *env && strcmp(env, "auto") != 0) {
         const nap_tier t = nap_tier_parse(env);
-        if (t < NAP_TIER_COUNT && g_has[t]) g_tier = t;
-        else nap_log("NAPIER_CPU=%s is unknown or not available here; using %s", env,
-                     tier_names[g_tier]);
+        if (t < NAP_TIER_COUNT && g_has[t])
+            g_tier = t;
+        else
+            nap_log("NAPIER_CPU=%s is unknown or not available here; using %s", env,
+                    tier_names[g_tier]);
     }
     char name[128];
     read_model_name(name, sizeof name);

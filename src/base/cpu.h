@@ -28,7 +28,8 @@ bool nap_tier_available(nap_tier t);
 nap_tier nap_cpu_tier(void);
 /* NULL or "" or "auto" restores detection. Fails if unknown or not available here. */
 nap_status nap_cpu_force(const char *name, nap_error *e);
-/* May rows of tier `row` serve when `chosen` is selected? (avx512 may fall back to avx2 rows ...) */
+/* May rows of tier `row` serve when `chosen` is selected? (avx512 may fall back to avx2 rows ...)
+ */
 bool nap_tier_serves(nap_tier row, nap_tier chosen);
 /* The model name and the features that matter here, one line, for --version and reports. */
 const char *nap_cpu_describe(void);

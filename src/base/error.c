@@ -10,9 +10,18 @@ static void *g_log_user;
 const char *nap_status_name(nap_status s)
 {
     static const char *const names[] = {
-        "NAP_OK",           "NAP_ERR_ARGUMENT", "NAP_ERR_IO",        "NAP_ERR_FORMAT",
-        "NAP_ERR_UNSUPPORTED", "NAP_ERR_MEMORY", "NAP_ERR_LIMIT",    "NAP_ERR_CONTEXT",
-        "NAP_ERR_NOT_FOUND", "NAP_ERR_CANCELLED", "NAP_ERR_TEMPLATE", "NAP_ERR_HASH",
+        "NAP_OK",
+        "NAP_ERR_ARGUMENT",
+        "NAP_ERR_IO",
+        "NAP_ERR_FORMAT",
+        "NAP_ERR_UNSUPPORTED",
+        "NAP_ERR_MEMORY",
+        "NAP_ERR_LIMIT",
+        "NAP_ERR_CONTEXT",
+        "NAP_ERR_NOT_FOUND",
+        "NAP_ERR_CANCELLED",
+        "NAP_ERR_TEMPLATE",
+        "NAP_ERR_HASH",
         "NAP_ERR_INTERNAL",
     };
     const size_t i = (size_t)s;

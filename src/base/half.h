@@ -37,7 +37,7 @@ static inline uint16_t nap_f32_to_f16(float f)
 {
     const uint32_t u = nap_f32_bits(f), sign = u >> 16 & 0x8000, mag = u & 0x7fffffff;
     if (mag > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (mag >> 13 & 0x3ff)); /* NaN */
-    if (mag >= 0x47800000) return (uint16_t)(sign | 0x7c00);                     /* >= 2^16 */
+    if (mag >= 0x47800000) return (uint16_t)(sign | 0x7c00);                      /* >= 2^16 */
     if (mag < 0x38800000) { /* below 2^-14: adding 2^-1 leaves the rounded multiple of 2^-24 */
         const float rounded = nap_bits_f32(mag) + 0.5f;
         return (uint16_t)(sign | (nap_f32_bits(rounded) - nap_f32_bits(0.5f)));

@@ -147,8 +147,10 @@ void nap_pool_run(nap_pool *p, nap_part_fn fn, void *ctx)
     fn(ctx, 0, p->n);
     for (int i = 0; atomic_load_explicit(&p->done, memory_order_acquire) < p->n - 1; i++) {
         /* With more threads than cores a worker may need this core to finish. */
-        if (i < SPINS) relax();
-        else sched_yield();
+        if (i < SPINS)
+            relax();
+        else
+            sched_yield();
     }
 }
 
@@ -162,8 +164,10 @@ void nap_pool_barrier(nap_pool *p)
         return;
     }
     for (int i = 0; atomic_load_explicit(&p->sense, memory_order_acquire) == sense; i++) {
-        if (i < SPINS) relax();
-        else sched_yield();
+        if (i < SPINS)
+            relax();
+        else
+            sched_yield();
     }
 }
 
