@@ -52,8 +52,9 @@ typedef enum nap_act_form {
  *   float   s[cols / 32]   d * (float)(sum of the 32 q)
  *   int32_t sum[cols / 16] sums of 16 q
  * with amax = max |x| over the 32, d = amax / 127, q = round-to-nearest-even(x * (127 / amax))
- * (a division, then a product, both rounded); amax == 0 gives d = 0 and q = 0. A block that holds
- * a NaN or infinity gives d = NaN and q = 0, so that the result shows it. */
+ * (a division, then a product, both rounded); amax == 0, or so small that 127 / amax is infinite,
+ * gives d = 0 and q = 0. A block that holds a NaN or infinity gives d = NaN and q = 0, so that the
+ * result shows it. */
 typedef struct nap_act_q8 {
     const int8_t *q;
     const float *d, *s;
@@ -194,6 +195,7 @@ typedef struct nap_kernel {
     const struct nap_layout *layout;
     nap_matmul_fn decode;  /* few tokens: bound by reading the weights */
     nap_matmul_fn prefill; /* many tokens: bound by arithmetic */
+    unsigned prefill_from; /* tokens from which prefill is the faster of the two, measured */
     union {
         nap_prepare_fn prepare;
         nap_rmsnorm_fn rmsnorm;
@@ -223,7 +225,7 @@ const nap_kernel *nap_kernel_at(size_t i);
 const nap_kernel *nap_kernel_find(nap_kop op, nap_act_form act, nap_tier tier);
 /* The best matmul row for a format and width on a tier, or NULL. */
 const nap_kernel *nap_kernel_matmul(const nap_format *f, size_t cols, nap_tier tier);
-/* From how many tokens on prefill is used rather than decode, measured. */
+/* From how many tokens on prefill is used rather than decode. */
 size_t nap_kernel_prefill_from(const nap_kernel *k);
 
 /* The vector rows of one tier as typed pointers, looked up once. */

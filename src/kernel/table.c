@@ -1,0 +1,116 @@
+/* The kernel table and the choices made from it. A new kernel is a line here (docs/kernels.md). */
+#include "kernel/rows.h"
+
+/* A row of an op other than matmul: VECTOR(rmsnorm, RMSNORM, avx2, AVX2, "why it is as it is"),
+ * function nap_rmsnorm_avx2. */
+#define VECTOR(what, OP, tier_, TIER, why)                                                         \
+    {.name = #what "_" #tier_,                                                                     \
+     .op = NAP_KOP_##OP,                                                                           \
+     .tier = NAP_TIER_##TIER,                                                                      \
+     .fn.what = nap_##what##_##tier_,                                                              \
+     .note = why},
+
+#define PREPARE_Q8(tier_, TIER, why)                                                               \
+    {.name = "prepare_q8_" #tier_,                                                                 \
+     .op = NAP_KOP_PREPARE,                                                                        \
+     .tier = NAP_TIER_##TIER,                                                                      \
+     .act = NAP_ACT_Q8,                                                                            \
+     .fn.prepare = nap_prepare_##tier_,                                                            \
+     .note = why},
+
+#define MATMUL(shape, act_, ACT, tier_, TIER, decode_fn, prefill_fn, from, why)                    \
+    {.name = "matmul_" #shape "_" #act_ "_" #tier_,                                                \
+     .op = NAP_KOP_MATMUL,                                                                         \
+     .tier = NAP_TIER_##TIER,                                                                      \
+     .act = NAP_ACT_##ACT,                                                                         \
+     .layout = &nap_layout_##shape,                                                                \
+     .decode = decode_fn,                                                                          \
+     .prefill = prefill_fn,                                                                        \
+     .prefill_from = from,                                                                         \
+     .note = why},
+
+#define BLOCK_REF(shape, ...)                                                                      \
+    MATMUL(shape, q8, Q8, ref, REF, nap_matmul_block_ref, nap_matmul_block_ref, 2,                 \
+           "portable C, the specification")
+#define FLOAT_REF(shape)                                                                           \
+    MATMUL(shape, f32, F32, ref, REF, nap_matmul_float_ref, nap_matmul_float_ref, 2,               \
+           "portable C, the specification")
+
+static const nap_kernel rows[] = {
+    NAP_BLOCK_SHAPES(BLOCK_REF)
+    NAP_FLOAT_SHAPES(FLOAT_REF)
+    PREPARE_Q8(ref, REF, "portable C, the specification")
+#if defined(__x86_64__)
+#endif
+#if defined(__aarch64__)
+#endif
+};
+
+static const char *const op_names[NAP_KOP_COUNT] = {
+    "matmul", "prepare", "rmsnorm", "rope",     "glu",
+    "add",    "scale",   "softcap", "kv_store", "attention",
+};
+
+const char *nap_kop_name(nap_kop op)
+{
+    return (unsigned)op < NAP_KOP_COUNT ? op_names[op] : "?";
+}
+
+size_t nap_kernel_count(void)
+{
+    return sizeof rows / sizeof rows[0];
+}
+
+const nap_kernel *nap_kernel_at(size_t i)
+{
+    return i < nap_kernel_count() ? &rows[i] : NULL;
+}
+
+/* Tiers are numbered from slow to fast, so among rows that may serve the highest tier is best. */
+static bool better(const nap_kernel *k, const nap_kernel *best, nap_tier tier)
+{
+    return nap_tier_serves(k->tier, tier) && (!best || k->tier > best->tier);
+}
+
+const nap_kernel *nap_kernel_find(nap_kop op, nap_act_form act, nap_tier tier)
+{
+    const nap_kernel *best = NULL;
+    for (const nap_kernel *k = rows; k < rows + nap_kernel_count(); k++) {
+        if (k->op != op || (op == NAP_KOP_PREPARE && k->act != act)) continue;
+        if (better(k, best, tier)) best = k;
+    }
+    return best;
+}
+
+const nap_kernel *nap_kernel_matmul(const nap_format *f, size_t cols, nap_tier tier)
+{
+    const nap_kernel *best = NULL;
+    for (const nap_kernel *k = rows; k < rows + nap_kernel_count(); k++) {
+        if (k->op != NAP_KOP_MATMUL || !k->layout->accepts(f, cols)) continue;
+        if (better(k, best, tier)) best = k;
+    }
+    return best;
+}
+
+size_t nap_kernel_prefill_from(const nap_kernel *k)
+{
+    return k->prefill_from;
+}
+
+void nap_kernel_set_init(nap_kernel_set *s, nap_tier tier)
+{
+#define FIND(what, OP) .what = nap_kernel_find(NAP_KOP_##OP, NAP_ACT_F32, tier)->fn.what
+    *s = (nap_kernel_set){
+        .tier = tier,
+        .prepare[NAP_ACT_Q8] = nap_kernel_find(NAP_KOP_PREPARE, NAP_ACT_Q8, tier)->fn.prepare,
+        FIND(rmsnorm, RMSNORM),
+        FIND(rope, ROPE),
+        FIND(glu, GLU),
+        FIND(add, ADD),
+        FIND(scale, SCALE),
+        FIND(softcap, SOFTCAP),
+        FIND(kv_store, KV_STORE),
+        FIND(attention, ATTENTION),
+    };
+#undef FIND
+}
