@@ -116,7 +116,7 @@ static nap_status adopt_tensors(nap_gguf *g, uint32_t i, nap_error *e)
         g->tensors = p->tensors;
         g->n_tensors = p->n_tensors;
         p->tensors = NULL;
-    } else {
+    } else if (p->n_tensors > 0) {
         const size_t total = g->n_tensors + p->n_tensors;
         gguf_tensor_entry *grown = nap_realloc(g->tensors, total, sizeof *grown);
         if (!grown) return nap_fail_memory(e, total * sizeof *grown, part_path(g, i));

@@ -69,7 +69,7 @@ static nap_status open_file(nap_source *s, nap_error *e)
 
 nap_status nap_source_open(nap_source **out, const char *path, nap_error *e)
 {
-    nap_source *s;
+    nap_source *s = NULL;
     *out = NULL;
     NAP_TRY(make(&s, path, e));
     const nap_status status = open_file(s, e);

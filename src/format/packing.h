@@ -7,10 +7,11 @@
  *
  * at digit (e % span) / run; a digit of base 2 is `width` bits wide, counted up from `bit`; a digit
  * of base 3 is the n-th digit after the point of byte / 256 in base three. `steps` is how many
- * digits one byte holds. The field goes to bit `to` of the item; fields of several planes are
- * joined by OR. One structure covers every layout that GGUF has: nibbles in halves (run 16 or 32),
- * consecutive bits (run 1), the high bits of Q5_K (run 32, width 1) and the 6-bit scales of the
- * K formats. Facts: ggml-common.h of the ggml project. */
+ * digits one byte holds. The field goes to bit `to` of the item. An item's lowest field comes
+ * first in a list and sets the item (to == 0); the fields of later planes are joined by OR. One
+ * structure covers every layout that GGUF has: nibbles in halves (run 16 or 32), consecutive bits
+ * (run 1), the high bits of Q5_K (run 32, width 1) and the 6-bit scales of the K formats. Facts:
+ * ggml-common.h of the ggml project. */
 #ifndef NAP_FORMAT_PACKING_H
 #define NAP_FORMAT_PACKING_H
 
