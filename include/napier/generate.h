@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef struct nap_sampler_options {
-    float temperature;       /* 0: greedy, ties to the lowest id. Default 0.8 */
+    float temperature;       /* 0: greedy after penalties, ties to the lowest id. Default 0.8 */
     int top_k;               /* 0: off. Default 40 */
     float top_p;             /* 1: off. Default 0.95 */
     float min_p;             /* 0: off. Default 0.05 */
@@ -60,7 +60,9 @@ typedef enum nap_stop_reason {
 } nap_stop_reason;
 
 /* One generated token: its text (whole UTF-8 characters; may be empty while bytes are held back
- * or a stop string may be forming). logprobs: options.logprobs entries. Return false to stop. */
+ * or a stop string may be forming). logprob and top: set if options.logprobs > 0. What is still
+ * held back when the answer ends comes in a last piece with the token NAP_TOKEN_NONE. Return false
+ * to stop. */
 typedef struct nap_piece {
     nap_token token;
     const char *text;
@@ -90,8 +92,10 @@ typedef struct nap_generate_stats {
     nap_stop_reason stop;
 } nap_generate_stats;
 
-/* Brings the session to `prompt`, then draws tokens and hands them to `each` until something stops
- * it. The session afterwards stands at the prompt and all generated tokens. */
+/* Brings the session to `prompt`, then draws tokens and hands them to `each` (may be NULL) until
+ * something stops it. The session afterwards stands at the prompt and all generated tokens; an end
+ * token is not one of them. Stopped by `each`: NAP_OK with NAP_STOP_CANCELLED; by `progress`, in
+ * the prompt: NAP_ERR_CANCELLED. */
 NAP_API nap_status nap_generate(nap_session *s, const nap_token *prompt, size_t n,
                                 const nap_generate_options *o, nap_piece_fn each, void *user,
                                 nap_generate_stats *stats, nap_error *e);
