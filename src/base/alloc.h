@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *nap_alloc(size_t size);
 void *nap_calloc(size_t count, size_t size);
@@ -27,5 +28,7 @@ void nap_free_huge(void *p, size_t size);
 /* Test hook: the n-th allocation from now on (0 = the next) fails; with `forever`, so do all
  * after it. n < 0 switches it off. Returns how many allocations were made since the last call. */
 long nap_alloc_fail_at(long n, bool forever);
+/* Test hook: bytes asked for since that call, all requests added up, refused ones too. */
+uint64_t nap_alloc_requested(void);
 
 #endif
