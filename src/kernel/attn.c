@@ -39,7 +39,8 @@ static cut cut_of(const nap_attention_args *a)
 {
     cut c;
     const size_t group = a->heads / a->kv_heads;
-    c.parts = a->split_heads > 1 ? min_size(a->split_heads, group) : 1;
+    c.parts = ceil_div(group, NAP_ATTN_ITEM_ROWS);
+    if (a->split_heads > c.parts) c.parts = min_size(a->split_heads, group);
     c.part_heads = ceil_div(group, c.parts);
     size_t tokens = NAP_ATTN_ITEM_ROWS / c.part_heads;
     const size_t fit = SCORE_BUDGET / (row_stride(a, tokens) * c.part_heads);

@@ -5,7 +5,7 @@
 #include "kernel/kernel.h"
 
 /* Queries (token, head) are worked on in register blocks of this many; an item holds at most
- * NAP_ATTN_ITEM_ROWS of them unless one token alone brings more heads. */
+ * NAP_ATTN_ITEM_ROWS of them. */
 enum { NAP_ATTN_BLOCK = 6, NAP_ATTN_ITEM_ROWS = 24 };
 
 /* One item: query tokens [token_begin, token_end), query heads [head_begin, head_end), all of one

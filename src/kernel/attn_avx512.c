@@ -1,0 +1,3 @@
+/* Attention for AVX-512. */
+#include "kernel/v16_avx512.h"
+#include "kernel/attn_simd.h"

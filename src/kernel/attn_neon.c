@@ -1,0 +1,3 @@
+/* Attention for NEON. */
+#include "kernel/v16_neon.h"
+#include "kernel/attn_simd.h"
