@@ -13,6 +13,11 @@ NAP_FLOAT_SHAPES(NAP_DECLARE_LAYOUT)
 /* Matmul: one function per shape, tier and phase. */
 void nap_matmul_block_ref(const nap_matmul_args *a); /* all block shapes, both phases */
 void nap_matmul_float_ref(const nap_matmul_args *a); /* all float shapes, both phases */
+#define NAP_DECLARE_BLOCK(name, tier)                                                              \
+    void nap_decode_##name##_##tier(const nap_matmul_args *a);                                     \
+    void nap_prefill_##name##_##tier(const nap_matmul_args *a);
+#define NAP_DECLARE_BLOCK_AVX512(name, ...) NAP_DECLARE_BLOCK(name, avx512)
+NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX512)
 
 /* Vector operations: every tier may have any of them; table.c lists those that exist. */
 #define NAP_DECLARE_VECTORS(tier)                                                                  \
