@@ -1,0 +1,45 @@
+/* The table of commands, and parsing one. */
+#include "cli/cli.h"
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+const command *const cli_commands[] = {
+    &cmd_run,     &cmd_chat,     &cmd_pull,       &cmd_list,     &cmd_rm,
+    &cmd_inspect, &cmd_tokenize, &cmd_detokenize, &cmd_template, &cmd_bench,
+    &cmd_eval,    &cmd_kernels,  &cmd_verify,     NULL,
+};
+
+const command *cli_find(const char *name)
+{
+    for (size_t i = 0; cli_commands[i] != NULL; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0) return cli_commands[i];
+    return NULL;
+}
+
+int cli_parse(const command *c, int argc, char **argv, unsigned argp_flags, void *args)
+{
+    memset(args, 0, c->args_size);
+    if (c->init != NULL) c->init(args);
+    const error_t err =
+        argp_parse(c->argp, argc, argv, argp_flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, args);
+    return err == 0 ? EXIT_OK : err == ECANCELED ? -1 : EXIT_USAGE;
+}
+
+const command *cli_nearest(const char *word)
+{
+    const size_t n = strlen(word);
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const char *name = cli_commands[i]->name;
+        const size_t k = strlen(name);
+        if (n >= 2 && n < k && strncmp(name, word, n) == 0) return cli_commands[i];
+        size_t same = 0, tail = 0;
+        while (same < n && same < k && name[same] == word[same]) same++;
+        while (tail < n && tail < k && name[k - 1 - tail] == word[n - 1 - tail]) tail++;
+        const size_t longer = n > k ? n : k;
+        if (longer >= 3 && longer - (n < k ? n : k) <= 1 && same + tail + 1 >= longer)
+            return cli_commands[i];
+    }
+    return NULL;
+}

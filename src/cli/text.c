@@ -1,0 +1,132 @@
+/* Small text matters: sizes for people, JSON strings from any bytes, whole files. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *text_bytes(uint64_t bytes, char buf[32])
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double v = (double)bytes;
+    size_t u = 0;
+    while (v >= 1024 && u + 1 < sizeof unit / sizeof *unit) {
+        v /= 1024;
+        u++;
+    }
+    snprintf(buf, 32, u == 0 ? "%.0f %s" : "%.2f %s", v, unit[u]);
+    return buf;
+}
+
+/* Length of the well-formed UTF-8 character at s, or 0. */
+static size_t utf8_len(const unsigned char *s, size_t n)
+{
+    if (s[0] < 0x80) return 1;
+    size_t len;
+    unsigned min;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf)
+        len = 2, min = 0x80;
+    else if (s[0] >= 0xe0 && s[0] <= 0xef)
+        len = 3, min = 0x800;
+    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+        len = 4, min = 0x10000;
+    else
+        return 0;
+    if (n < len) return 0;
+    unsigned c = s[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    return c < min || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
+}
+
+json_t *text_json(const char *s, size_t len)
+{
+    json_t *whole = json_stringn(s, len);
+    if (whole != NULL) return whole;
+    char *clean = malloc(3 * len + 1);
+    if (clean == NULL) return NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        const size_t k = utf8_len((const unsigned char *)s + i, len - i);
+        if (k == 0)
+            memcpy(clean + n, "\xef\xbf\xbd", 3);
+        else
+            memcpy(clean + n, s + i, k);
+        n += k == 0 ? 3 : k;
+        i += k == 0 ? 1 : k;
+    }
+    json_t *j = json_stringn(clean, n);
+    free(clean);
+    return j;
+}
+
+void text_print_json(json_t *j)
+{
+    json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(j);
+}
+
+nap_status text_error(nap_error *e, nap_status code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    e->code = code;
+    e->offset = NAP_NO_OFFSET;
+    vsnprintf(e->text, sizeof e->text, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+nap_status text_read_file(const char *path, char **out, size_t *len, nap_error *e)
+{
+    const bool std = strcmp(path, "-") == 0;
+    const char *shown = std ? "standard input" : path;
+    FILE *f = std ? stdin : fopen(path, "rb");
+    *out = NULL;
+    *len = 0;
+    if (f == NULL) return text_error(e, NAP_ERR_IO, "opening %s: %s", path, strerror(errno));
+    size_t cap = 1 << 16;
+    char *buf = malloc(cap);
+    nap_status status = NAP_OK;
+    while (buf != NULL) {
+        const size_t n = fread(buf + *len, 1, cap - *len - 1, f);
+        *len += n;
+        if (ferror(f)) {
+            status = errno == EINTR && term_interrupted()
+                         ? text_error(e, NAP_ERR_CANCELLED, "interrupted")
+                         : text_error(e, NAP_ERR_IO, "reading %s: %s", shown, strerror(errno));
+            break;
+        }
+        if (n == 0) break;
+        if (cap - *len < 2) {
+            char *more = cap > SIZE_MAX / 2 ? NULL : realloc(buf, cap * 2);
+            if (more == NULL) {
+                free(buf);
+                buf = NULL;
+                break;
+            }
+            buf = more;
+            cap *= 2;
+        }
+    }
+    if (!std) fclose(f);
+    if (buf == NULL) return text_error(e, NAP_ERR_MEMORY, "%s does not fit into memory", shown);
+    if (status != NAP_OK) {
+        free(buf);
+        return status;
+    }
+    buf[*len] = '\0';
+    *out = buf;
+    return NAP_OK;
+}
+
+double text_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
