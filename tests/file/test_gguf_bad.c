@@ -1,0 +1,752 @@
+/* GGUF, reader, on bad files: every prefix of a good one, boundary values in every integer field,
+ * files made after the published vulnerabilities of GGUF readers, and memory that runs out. Each
+ * must give a named error at a byte of the file, take no more memory than the file proves, and
+ * leave nothing behind (the sanitized build of ./check --full watches that). */
+#include "cmocka_all.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "models.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Per byte of the file, all requests added up: the metadata once or twice, an entry of 72 bytes
+ * for each key of at least 14 bytes and one of 120 for each tensor of at least 25, both in arrays
+ * that double; and a fixed part for the objects and the first 16 entries of each array. */
+static uint64_t memory_bound(size_t len)
+{
+    return 8192 + 24 * (uint64_t)len;
+}
+
+/* Touches whatever an opened file offers, so that a sanitizer sees any lie. */
+static unsigned walk(const nap_gguf *g)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < nap_gguf_kv_count(g); i++) {
+        const nap_gguf_kv *kv = nap_gguf_kv_at(g, i);
+        const char *s;
+        size_t n;
+        double d;
+        sum += (unsigned)strlen(kv->key);
+        for (uint64_t pos = 0; nap_gguf_next_string(kv, &pos, &s, &n);) {
+            for (size_t k = 0; k < n; k++) sum += (uint8_t)s[k];
+        }
+        for (uint64_t k = 0; k < kv->count && nap_gguf_elem_f64(kv, k, &d); k++) sum += d > 0;
+        assert_ptr_equal(nap_gguf_find(g, kv->key), kv);
+    }
+    for (size_t i = 0; i < nap_gguf_tensor_count(g); i++) {
+        const nap_tensor *t = nap_gguf_tensor_at(g, i);
+        nap_error e;
+        uint8_t byte;
+        assert_ptr_equal(nap_gguf_tensor(g, t->name), t);
+        assert_true(t->bytes > 0);
+        assert_int_equal(nap_gguf_read(g, t, t->bytes - 1, &byte, 1, &e), NAP_OK);
+        sum += byte;
+    }
+    return sum;
+}
+
+/* Opens an exact-size copy (so that reading past its end is seen) and checks what every outcome
+ * must fulfil. */
+static nap_status try_open(const void *bytes, size_t len, nap_error *e)
+{
+    nap_source *s;
+    nap_gguf *g = NULL;
+    void *copy = malloc(len ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, len);
+    nap_alloc_fail_at(-1, false);
+    assert_int_equal(nap_source_memory(&s, "bad.gguf", copy, len, e), NAP_OK);
+    memset(e, 0, sizeof *e);
+    const nap_status status = nap_gguf_open_source(&g, s, e);
+    if (nap_alloc_requested() > memory_bound(len)) {
+        fail_msg("%llu bytes requested for a file of %zu",
+                 (unsigned long long)nap_alloc_requested(), len);
+    }
+    if (status == NAP_OK) {
+        walk(g);
+    } else {
+        assert_null(g);
+        assert_int_equal(e->code, status);
+        assert_non_null(strstr(e->text, "bad.gguf"));
+        const bool named = status == NAP_ERR_FORMAT || status == NAP_ERR_UNSUPPORTED ||
+                           status == NAP_ERR_LIMIT || status == NAP_ERR_ARGUMENT;
+        if (!named || (e->offset > len && status != NAP_ERR_ARGUMENT)) {
+            fail_msg("%s at %llu: %s", nap_status_name(status), (unsigned long long)e->offset,
+                     e->text);
+        }
+    }
+    nap_gguf_close(g);
+    free(copy);
+    return status;
+}
+
+static nap_buf small(void)
+{
+    nap_buf b = {0};
+    nap_error e;
+    if (model_small(&b, &e) != NAP_OK) fail_msg("%s", e.text);
+    return b;
+}
+
+static void every_prefix(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    nap_error e;
+    size_t needed = 0;
+    nap_source *s;
+    nap_gguf *g;
+    assert_int_equal(nap_source_memory(&s, "good.gguf", b.data, b.len, &e), NAP_OK);
+    assert_int_equal(nap_gguf_open_source(&g, s, &e), NAP_OK);
+    for (size_t i = 0; i < nap_gguf_tensor_count(g); i++) {
+        const nap_tensor *t = nap_gguf_tensor_at(g, i);
+        if (t->offset + t->bytes > needed) needed = (size_t)(t->offset + t->bytes);
+    }
+    nap_gguf_close(g);
+    for (size_t n = 0; n <= b.len; n++) {
+        const nap_status status = try_open(b.data, n, &e);
+        if (n >= needed) { /* only padding is missing */
+            assert_int_equal(status, NAP_OK);
+        } else if (status != NAP_ERR_FORMAT) {
+            fail_msg("prefix of %zu bytes: %s: %s", n, nap_status_name(status), e.text);
+        }
+    }
+    nap_buf_free(&b);
+}
+
+typedef struct field {
+    size_t at;
+    unsigned width;
+} field;
+
+typedef struct fields {
+    field f[400];
+    size_t n;
+} fields;
+
+static uint64_t get(const char *bytes, size_t at, unsigned width)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < width; i++) v |= (uint64_t)(uint8_t)bytes[at + i] << 8 * i;
+    return v;
+}
+
+static void set(char *bytes, field f, uint64_t v)
+{
+    for (unsigned i = 0; i < f.width; i++) bytes[f.at + i] = (char)(v >> 8 * i);
+}
+
+static uint64_t note(fields *all, const char *bytes, size_t *pos, unsigned width)
+{
+    assert_true(all->n < sizeof all->f / sizeof all->f[0]);
+    all->f[all->n++] = (field){*pos, width};
+    *pos += width;
+    return get(bytes, *pos - width, width);
+}
+
+/* All integer fields of a good file: a second, trusting parser. */
+static void find_fields(const char *bytes, fields *all)
+{
+    static const uint8_t width[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+    size_t pos = 4;
+    all->n = 0;
+    note(all, bytes, &pos, 4);
+    const uint64_t tensors = note(all, bytes, &pos, 8), keys = note(all, bytes, &pos, 8);
+    for (uint64_t i = 0; i < keys; i++) {
+        pos += note(all, bytes, &pos, 8);
+        uint64_t kind = note(all, bytes, &pos, 4), count = 1;
+        if (kind == NAP_GGUF_ARRAY) {
+            kind = note(all, bytes, &pos, 4);
+            count = note(all, bytes, &pos, 8);
+        }
+        for (uint64_t k = 0; k < count; k++) {
+            const uint64_t v = note(all, bytes, &pos, width[kind] ? width[kind] : 8);
+            if (kind == NAP_GGUF_STRING) pos += v;
+        }
+    }
+    for (uint64_t i = 0; i < tensors; i++) {
+        pos += note(all, bytes, &pos, 8);
+        const uint64_t dims = note(all, bytes, &pos, 4);
+        for (uint64_t d = 0; d < dims; d++) note(all, bytes, &pos, 8);
+        note(all, bytes, &pos, 4);
+        note(all, bytes, &pos, 8);
+    }
+}
+
+static const uint64_t boundaries[] = {
+    0,
+    1,
+    2,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0x8000,
+    0xffff,
+    0x7fffffff,
+    0x80000000,
+    0x80000001,
+    0xfffffffe,
+    0xffffffff,
+    0x100000000,
+    0x100000001,
+    0x1fffffffffffffff,
+    0x2000000000000000,
+    0x3fffffffffffffff,
+    0x4000000000000000,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    0x8000000000000001,
+    0xffffffffffffffe0,
+    0xfffffffffffffff8,
+    0xfffffffffffffffe,
+    0xffffffffffffffff,
+};
+enum { BOUNDARIES = sizeof boundaries / sizeof boundaries[0] };
+
+static bool fits(uint64_t v, unsigned width)
+{
+    return width == 8 || v >> 8 * width == 0;
+}
+
+static void boundary_values_in_every_field(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    fields all;
+    nap_error e;
+    unsigned tried = 0, refused = 0;
+    find_fields(b.data, &all);
+    for (size_t i = 0; i < all.n; i++) {
+        const field f = all.f[i];
+        const uint64_t old = get(b.data, f.at, f.width);
+        for (int k = 0; k < BOUNDARIES + 2; k++) {
+            const uint64_t v = k < BOUNDARIES ? boundaries[k] : old + (k == BOUNDARIES ? 1 : -1u);
+            if (!fits(v, f.width)) continue;
+            set(b.data, f, v);
+            refused += try_open(b.data, b.len, &e) != NAP_OK;
+            tried++;
+        }
+        set(b.data, f, old);
+    }
+    assert_true(tried >= 1500);
+    assert_true(refused >= 1000);
+    nap_buf_free(&b);
+}
+
+static void boundary_values_in_pairs_of_fields(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    fields all;
+    nap_error e;
+    nap_rng r;
+    nap_rng_seed(&r, 6);
+    find_fields(b.data, &all);
+    for (int round = 0; round < 20000; round++) {
+        const field f[2] = {all.f[nap_rng_below(&r, (uint32_t)all.n)],
+                            all.f[nap_rng_below(&r, (uint32_t)all.n)]};
+        char *copy = malloc(b.len);
+        assert_non_null(copy);
+        memcpy(copy, b.data, b.len);
+        for (int k = 0; k < 2; k++) {
+            uint64_t v = boundaries[nap_rng_below(&r, BOUNDARIES)];
+            if (!fits(v, f[k].width)) v = get(b.data, f[k].at, f[k].width) ^ (v & 3);
+            set(copy, f[k], v);
+        }
+        try_open(copy, b.len, &e);
+        free(copy);
+    }
+    nap_buf_free(&b);
+}
+
+static void single_bits(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    nap_error e;
+    for (size_t bit = 0; bit < 8 * b.len; bit++) {
+        b.data[bit / 8] ^= (char)(1 << bit % 8);
+        try_open(b.data, b.len, &e);
+        b.data[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    nap_buf_free(&b);
+}
+
+/* Hand-made files. */
+
+static void number(nap_buf *b, uint64_t v, unsigned width)
+{
+    for (unsigned i = 0; i < width; i++) nap_buf_putc(b, (char)(v >> 8 * i));
+}
+
+static void text(nap_buf *b, const char *s)
+{
+    number(b, strlen(s), 8);
+    nap_buf_puts(b, s);
+}
+
+static void head(nap_buf *b, uint64_t tensors, uint64_t keys)
+{
+    nap_buf_puts(b, "GGUF");
+    number(b, 3, 4);
+    number(b, tensors, 8);
+    number(b, keys, 8);
+}
+
+static void key_u32(nap_buf *b, const char *key, uint32_t v)
+{
+    text(b, key);
+    number(b, NAP_GGUF_U32, 4);
+    number(b, v, 4);
+}
+
+/* A tensor of two dimensions; returns where its dimensions stand. */
+static size_t tensor(nap_buf *b, const char *name, uint64_t ne0, uint64_t ne1, uint32_t type,
+                     uint64_t offset)
+{
+    text(b, name);
+    number(b, 2, 4);
+    const size_t at = b->len;
+    number(b, ne0, 8);
+    number(b, ne1, 8);
+    number(b, type, 4);
+    number(b, offset, 8);
+    return at;
+}
+
+static void data(nap_buf *b, size_t bytes)
+{
+    while (b->len % 32) nap_buf_putc(b, 0);
+    for (size_t i = 0; i < bytes; i++) nap_buf_putc(b, 0);
+}
+
+static void refuse(nap_buf *b, nap_status code, uint64_t offset, const char *says)
+{
+    nap_error e;
+    const nap_status status = try_open(b->data ? b->data : "", b->len, &e);
+    if (status != code || e.offset != offset || !strstr(e.text, says)) {
+        fail_msg("found %s at %llu: %s\nexpected %s at %llu: %s", nap_status_name(status),
+                 (unsigned long long)e.offset, e.text, nap_status_name(code),
+                 (unsigned long long)offset, says);
+    }
+    nap_buf_free(b);
+}
+
+static void bad_headers(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    refuse(&b, NAP_ERR_FORMAT, 0, "magic takes 4 bytes, found 0");
+    nap_buf_puts(&b, "PK\3\4 a zip file");
+    refuse(&b, NAP_ERR_FORMAT, 0, "expected 'GGUF'");
+    nap_buf_put(&b, "GGUF\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
+    refuse(&b, NAP_ERR_UNSUPPORTED, 4, "big-endian GGUF version 3");
+    static const uint32_t versions[] = {0, 1, 4, 0x7fffffff, 0xffffffff};
+    for (int i = 0; i < 5; i++) {
+        nap_buf_puts(&b, "GGUF");
+        number(&b, versions[i], 4);
+        number(&b, 0, 8);
+        number(&b, 0, 8);
+        refuse(&b, NAP_ERR_UNSUPPORTED, 4, "expected 2 or 3");
+    }
+    /* CVE-2024-21836, CVE-2024-23496, CVE-2026-27940: counts whose products wrap. */
+    static const uint64_t counts[] = {1,          1u << 31,   1ull << 32, 1ull << 58,
+                                      1ull << 61, 1ull << 63, UINT64_MAX};
+    for (int i = 0; i < 7; i++) {
+        head(&b, counts[i], 0);
+        refuse(&b, NAP_ERR_FORMAT, 8, "number of tensors");
+        head(&b, 0, counts[i]);
+        refuse(&b, NAP_ERR_FORMAT, 16, "number of keys");
+    }
+}
+
+static void bad_keys(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    size_t at;
+    /* CVE-2024-25664 and the like: string lengths beyond the file, up to the wrap. */
+    static const uint64_t lengths[] = {100,        1u << 31,       1ull << 32,
+                                       1ull << 63, UINT64_MAX - 7, UINT64_MAX};
+    for (int i = 0; i < 6; i++) {
+        head(&b, 0, 1);
+        number(&b, lengths[i], 8);
+        data(&b, 32);
+        refuse(&b, NAP_ERR_FORMAT, 24, "length of key");
+        head(&b, 0, 1);
+        text(&b, "s");
+        number(&b, NAP_GGUF_STRING, 4);
+        at = b.len;
+        number(&b, lengths[i], 8);
+        refuse(&b, NAP_ERR_FORMAT, at, "length of string");
+    }
+    static const char *const names[] = {"",         "a\nb",     "a\x7f",
+                                        "\xff\xfe", "\xc0\x80", "\xed\xa0\x80"};
+    for (int i = 0; i < 6; i++) {
+        head(&b, 0, 1);
+        key_u32(&b, names[i], 1);
+        data(&b, 32);
+        refuse(&b, NAP_ERR_FORMAT, i == 0 ? 24 : 32, i == 0 ? "1 to 65535" : "control characters");
+    }
+    head(&b, 0, 1);
+    number(&b, 3, 8);
+    nap_buf_put(&b, "a\0b", 3); /* a NUL inside */
+    number(&b, NAP_GGUF_U32, 4);
+    number(&b, 1, 4);
+    refuse(&b, NAP_ERR_FORMAT, 32, "control characters");
+    head(&b, 0, 1);
+    number(&b, 65536, 8);
+    for (int i = 0; i < 65536; i++) nap_buf_putc(&b, 'a');
+    number(&b, NAP_GGUF_U32, 4);
+    number(&b, 1, 4);
+    refuse(&b, NAP_ERR_FORMAT, 24, "1 to 65535");
+    static const uint32_t kinds[] = {13, 14, 0x80000000, 0xffffffff};
+    for (int i = 0; i < 4; i++) {
+        head(&b, 0, 1);
+        text(&b, "k");
+        number(&b, kinds[i], 4);
+        number(&b, 0, 8);
+        refuse(&b, NAP_ERR_FORMAT, 33, "value type");
+    }
+    for (unsigned v = 2; v < 256; v += 253) {
+        head(&b, 0, 1);
+        text(&b, "flag");
+        number(&b, NAP_GGUF_BOOL, 4);
+        number(&b, v, 1);
+        refuse(&b, NAP_ERR_FORMAT, 40, "expected 0 or 1");
+    }
+    head(&b, 0, 2);
+    key_u32(&b, "twice", 1);
+    at = b.len;
+    key_u32(&b, "twice", 1);
+    refuse(&b, NAP_ERR_FORMAT, at, "found again");
+    /* CVE-2024-32878: fewer keys than the header counts. */
+    head(&b, 0, 2);
+    key_u32(&b, "a", 1);
+    data(&b, 0);
+    refuse(&b, NAP_ERR_FORMAT, 41, "length of key 0");
+}
+
+static void bad_arrays(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    /* CVE-2024-21825, CVE-2024-23605, llama.cpp issue 19003: counts whose sizes wrap or that the
+     * file cannot hold; no memory may be taken for them. */
+    static const uint64_t counts[] = {10,         1u << 31,   1ull << 32, 1ull << 61,
+                                      1ull << 62, 1ull << 63, UINT64_MAX};
+    static const nap_gguf_kind elems[] = {NAP_GGUF_U8, NAP_GGUF_F64, NAP_GGUF_STRING,
+                                          NAP_GGUF_BOOL};
+    for (int i = 0; i < 7; i++) {
+        for (int k = 0; k < 4; k++) {
+            head(&b, 0, 1);
+            text(&b, "array");
+            number(&b, NAP_GGUF_ARRAY, 4);
+            number(&b, elems[k], 4);
+            number(&b, counts[i], 8);
+            number(&b, 0, 8);
+            refuse(&b, NAP_ERR_FORMAT, 45, "array of ");
+        }
+    }
+    /* gguf-py F001: nested arrays and recursion. */
+    head(&b, 0, 1);
+    text(&b, "nested");
+    number(&b, NAP_GGUF_ARRAY, 4);
+    for (int i = 0; i < 1000; i++) {
+        number(&b, NAP_GGUF_ARRAY, 4);
+        number(&b, 1, 8);
+    }
+    refuse(&b, NAP_ERR_UNSUPPORTED, 42, "array of arrays");
+    head(&b, 0, 1);
+    text(&b, "array");
+    number(&b, NAP_GGUF_ARRAY, 4);
+    number(&b, 13, 4);
+    number(&b, 1, 8);
+    refuse(&b, NAP_ERR_FORMAT, 41, "array element type 13");
+    head(&b, 0, 1);
+    text(&b, "flags");
+    number(&b, NAP_GGUF_ARRAY, 4);
+    number(&b, NAP_GGUF_BOOL, 4);
+    number(&b, 3, 8);
+    number(&b, 0x020100, 3);
+    refuse(&b, NAP_ERR_FORMAT, 55, "expected 0 or 1");
+    head(&b, 0, 1);
+    text(&b, "words");
+    number(&b, NAP_GGUF_ARRAY, 4);
+    number(&b, NAP_GGUF_STRING, 4);
+    number(&b, 2, 8);
+    text(&b, "ok");
+    number(&b, UINT64_MAX, 8);
+    refuse(&b, NAP_ERR_FORMAT, 63, "length of string in array");
+}
+
+static void bad_alignment(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    /* 2^30 made readers allocate or seek without end. */
+    static const uint32_t values[] = {0, 3, 33, 1u << 21, 1u << 30, 1u << 31, UINT32_MAX};
+    for (int i = 0; i < 7; i++) {
+        head(&b, 0, 1);
+        key_u32(&b, "general.alignment", values[i]);
+        refuse(&b, NAP_ERR_FORMAT, 53, "expected a power of two");
+    }
+    head(&b, 0, 1);
+    text(&b, "general.alignment");
+    number(&b, NAP_GGUF_U64, 4);
+    number(&b, 32, 8);
+    refuse(&b, NAP_ERR_FORMAT, 53, "expected u32");
+    head(&b, 1, 1);
+    key_u32(&b, "general.alignment", 1u << 20); /* legal, but the data then starts past the end */
+    tensor(&b, "t", 8, 1, 0, 0);
+    const size_t at = b.len - 8;
+    data(&b, 32);
+    refuse(&b, NAP_ERR_FORMAT, at, "cut short");
+}
+
+static void bad_shapes(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    const uint32_t f32 = 0, q4_0 = 2, i8 = 24, f64 = 28;
+    /* CVE-2024-21802, GHSA-96jg-mvhq-q7q7, CVE-2025-53630, llama.cpp issue 27203: products of
+     * dimensions that wrap to something small or negative, and sizes that wrap. */
+    static const struct {
+        uint64_t ne0, ne1;
+        const char *says;
+    } shapes[] = {
+        {1ull << 32, 1ull << 32, "fewer than 2^64"},
+        {1ull << 33, 1ull << 31, "fewer than 2^64"},
+        {UINT64_MAX, UINT64_MAX, "fewer than 2^64"},
+        {(1ull << 32) + 1, (1ull << 32) - 1, "fewer than 2^64 bytes"},
+        {1ull << 31, 1ull << 30, "fewer than 2^64 bytes"},
+        {1ull << 61, 1, "fewer than 2^64 bytes"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        head(&b, 1, 0);
+        const size_t at = tensor(&b, "t", shapes[i].ne0, shapes[i].ne1, f64, 0);
+        data(&b, 32);
+        refuse(&b, NAP_ERR_FORMAT, at, shapes[i].says);
+    }
+    /* Sizes that fit 64 bits but no file: the sum, the padding or the sign would wrap. */
+    static const uint64_t sizes[] = {1ull << 31,      1ull << 32,     1ull << 60, 1ull << 63,
+                                     UINT64_MAX - 31, UINT64_MAX - 1, UINT64_MAX};
+    for (int i = 0; i < 7; i++) {
+        head(&b, 1, 0);
+        const size_t at = tensor(&b, "t", sizes[i], 1, i8, 0) + 20;
+        data(&b, 64);
+        refuse(&b, NAP_ERR_FORMAT, at, "cut short");
+    }
+    head(&b, 1, 0);
+    size_t at = tensor(&b, "t", 0, 1, f32, 0);
+    refuse(&b, NAP_ERR_FORMAT, at, "dimension 0 is 0");
+    head(&b, 1, 0);
+    at = tensor(&b, "t", 4, 0, f32, 0);
+    refuse(&b, NAP_ERR_FORMAT, at + 8, "dimension 1 is 0");
+    head(&b, 1, 0);
+    at = tensor(&b, "t", 33, 1, q4_0, 0);
+    data(&b, 64);
+    refuse(&b, NAP_ERR_FORMAT, at, "multiple of 32 for type Q4_0");
+    static const uint32_t dims[] = {5, 0x7fffffff, 0xffffffff};
+    for (int i = 0; i < 3; i++) {
+        head(&b, 1, 0);
+        text(&b, "t");
+        number(&b, dims[i], 4);
+        data(&b, 64);
+        refuse(&b, NAP_ERR_FORMAT, 33, "expected at most 4");
+    }
+}
+
+static void bad_types(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    static const struct {
+        uint32_t id;
+        const char *says;
+    } types[] = {
+        {16, "IQ2_XXS"},
+        {4, "Q4_2"},
+        {15, "Q8_K"},
+        {43, "no type known"},
+        {0x7fffffff, "no type known"},
+        {0xffffffff, "no type known"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        head(&b, 1, 0);
+        const size_t at = tensor(&b, "t", 256, 1, types[i].id, 0) + 16;
+        data(&b, 256);
+        refuse(&b, NAP_ERR_UNSUPPORTED, at, types[i].says);
+    }
+}
+
+static void bad_places(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    size_t at;
+    const uint32_t f32 = 0;
+    /* Offsets past the file, or that wrap behind it (CVE-2026-7482 read past the buffer there). */
+    static const uint64_t offsets[] = {64, 1ull << 32, 1ull << 63, UINT64_MAX - 31};
+    for (int i = 0; i < 4; i++) {
+        head(&b, 1, 0);
+        at = tensor(&b, "t", 8, 1, f32, offsets[i]) + 20;
+        data(&b, 32);
+        refuse(&b, NAP_ERR_FORMAT, at, "cut short");
+    }
+    static const uint64_t odd[] = {1, 8, 31, UINT64_MAX};
+    for (int i = 0; i < 4; i++) {
+        head(&b, 1, 0);
+        at = tensor(&b, "t", 8, 1, f32, odd[i]) + 20;
+        data(&b, 64);
+        refuse(&b, NAP_ERR_FORMAT, at, "expected a multiple of 32");
+    }
+    head(&b, 1, 0);
+    at = tensor(&b, "t", 8, 1, f32, 0) + 20;
+    data(&b, 31); /* one byte short */
+    refuse(&b, NAP_ERR_FORMAT, at, "cut short");
+    head(&b, 2, 0);
+    tensor(&b, "big", 32, 1, f32, 0);
+    at = tensor(&b, "inside", 8, 1, f32, 64) + 20;
+    data(&b, 256);
+    refuse(&b, NAP_ERR_FORMAT, at, "no overlap with 'big'");
+    head(&b, 2, 0);
+    tensor(&b, "same", 8, 1, f32, 0);
+    at = b.len;
+    tensor(&b, "same", 8, 1, f32, 32);
+    data(&b, 64);
+    refuse(&b, NAP_ERR_FORMAT, at, "found again");
+    head(&b, 2, 0);
+    tensor(&b, "one", 8, 1, f32, 0);
+    refuse(&b, NAP_ERR_FORMAT, 67, "length of name takes 8 bytes, found 0");
+}
+
+static void split_claims_in_memory(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    head(&b, 0, 1);
+    key_u32(&b, "split.count", 3);
+    refuse(&b, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "part 1 of a model in 3 files");
+    head(&b, 0, 1);
+    key_u32(&b, "split.count", 1u << 31);
+    refuse(&b, NAP_ERR_FORMAT, 47, "split.count");
+    head(&b, 0, 1);
+    text(&b, "split.count");
+    number(&b, NAP_GGUF_STRING, 4);
+    text(&b, "two");
+    refuse(&b, NAP_ERR_FORMAT, 47, "expected an integer");
+}
+
+/* Names that only sorting tells apart quickly; a quadratic search would take minutes here. */
+static void many_alike_names(void **state)
+{
+    (void)state;
+    enum { COUNT = 60000 };
+    nap_buf b = {0};
+    nap_error e;
+    head(&b, COUNT, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "the.same.long.beginning.of.all.names.%07u", COUNT - i);
+        key_u32(&b, name, i);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "the.same.long.beginning.of.all.names.%07u", COUNT - i);
+        tensor(&b, name, 8, 1, 0, 32 * (uint64_t)i);
+    }
+    data(&b, (size_t)32 * COUNT);
+    if (try_open(b.data, b.len, &e) != NAP_OK) fail_msg("%s", e.text);
+    nap_buf_free(&b);
+}
+
+/* Every allocation fails in turn, once and for good: a named error, nothing left behind. */
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    for (int forever = 0; forever < 2; forever++) {
+        for (long n = 0;; n++) {
+            nap_source *s;
+            nap_gguf *g = NULL;
+            nap_error e = {0};
+            assert_true(n < 1000);
+            nap_alloc_fail_at(n, forever);
+            nap_status status = nap_source_memory(&s, "good.gguf", b.data, b.len, &e);
+            if (status == NAP_OK) status = nap_gguf_open_source(&g, s, &e);
+            const long made = nap_alloc_fail_at(-1, false);
+            nap_gguf_close(g);
+            if (status != NAP_OK) assert_int_equal(status, NAP_ERR_MEMORY);
+            if (status == NAP_OK && made <= n) break;
+        }
+    }
+    nap_buf_free(&b);
+}
+
+static nap_status write_small_again(const nap_gguf *g, nap_buf *out, nap_error *e)
+{
+    nap_gguf_writer *w = NULL;
+    nap_status status = nap_gguf_writer_create(&w, e);
+    if (status == NAP_OK) status = model_copy(w, g, e);
+    if (status == NAP_OK) {
+        status = nap_gguf_write_memory(w, out, model_copy_data, (void *)(uintptr_t)g, e);
+    }
+    nap_gguf_writer_destroy(w);
+    return status;
+}
+
+static void memory_runs_out_while_writing(void **state)
+{
+    (void)state;
+    nap_buf b = small();
+    nap_source *s;
+    nap_gguf *g;
+    nap_error e = {0};
+    assert_int_equal(nap_source_memory(&s, "good.gguf", b.data, b.len, &e), NAP_OK);
+    assert_int_equal(nap_gguf_open_source(&g, s, &e), NAP_OK);
+    for (int forever = 0; forever < 2; forever++) {
+        for (long n = 0;; n++) {
+            nap_buf out = {0};
+            assert_true(n < 1000);
+            nap_alloc_fail_at(n, forever);
+            const nap_status status = write_small_again(g, &out, &e);
+            const long made = nap_alloc_fail_at(-1, false);
+            const bool same = out.len == b.len && memcmp(out.data, b.data, b.len) == 0;
+            nap_buf_free(&out);
+            if (status == NAP_OK) {
+                assert_true(same && made <= n);
+                break;
+            }
+            assert_int_equal(status, NAP_ERR_MEMORY);
+        }
+    }
+    nap_gguf_close(g);
+    nap_buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_prefix),
+        cmocka_unit_test(boundary_values_in_every_field),
+        cmocka_unit_test(boundary_values_in_pairs_of_fields),
+        cmocka_unit_test(single_bits),
+        cmocka_unit_test(bad_headers),
+        cmocka_unit_test(bad_keys),
+        cmocka_unit_test(bad_arrays),
+        cmocka_unit_test(bad_alignment),
+        cmocka_unit_test(bad_shapes),
+        cmocka_unit_test(bad_types),
+        cmocka_unit_test(bad_places),
+        cmocka_unit_test(split_claims_in_memory),
+        cmocka_unit_test(many_alike_names),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(memory_runs_out_while_writing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
