@@ -176,38 +176,39 @@ static void block_scores(const job *j, const block *b, size_t from, size_t to)
 
 /* ------------------------------------------------------------------ softmax */
 
-/* Lanes of the tile at i that lie in [begin, end) keep v, others take `fill`. */
-static inline v16 in_range(v16 v, v16 fill, size_t i, size_t begin, size_t end)
+/* Products to scores, and the maximum of each lane. Lanes outside [begin, end) become -inf, whose
+ * exp is 0: neither the maximum nor the sum notices them. */
+ATTN_INLINE v16 scale_scores(float *score, size_t begin, size_t end, float scale, float softcap)
 {
-    if (i >= begin && i + NAP_KV_TILE <= end) return v;
-    const size_t lo = i < begin ? begin - i : 0;
-    const size_t hi = end - i < NAP_KV_TILE ? end - i : NAP_KV_TILE;
-    return v16_keep(v, fill, lo, hi);
+    const v16 factor = v16_set1(scale), cap = v16_set1(softcap), none = v16_set1(-INFINITY);
+    v16 max = none;
+    for (size_t i = begin / NAP_KV_TILE * NAP_KV_TILE; i < end; i += NAP_KV_TILE) {
+        v16 s = v16_mul(v16_load(score + i), factor);
+        if (softcap > 0.0f) s = v16_mul(cap, v16_tanh(v16_div(s, cap)));
+        if (i < begin || i + NAP_KV_TILE > end) {
+            const size_t lo = i < begin ? begin - i : 0;
+            const size_t hi = end - i < NAP_KV_TILE ? end - i : NAP_KV_TILE;
+            s = v16_keep(s, none, lo, hi);
+        }
+        v16_store(score + i, s);
+        max = v16_max(s, max);
+    }
+    return max;
 }
 
 /* Products to weights e_i; returns 1 / z. */
 static float softmax(const nap_attention_args *a, float *score, size_t begin, size_t end)
 {
-    const size_t first = begin / NAP_KV_TILE * NAP_KV_TILE;
-    const v16 scale = v16_set1(a->scale), none = v16_set1(-INFINITY), zero = v16_set1(0.0f);
-    v16 lanes = none;
-    for (size_t i = first; i < end; i += NAP_KV_TILE) {
-        v16 s = v16_mul(v16_load(score + i), scale);
-        if (a->softcap > 0.0f) {
-            const v16 cap = v16_set1(a->softcap);
-            s = v16_mul(cap, v16_tanh(v16_div(s, cap)));
-        }
-        v16_store(score + i, s);
-        lanes = v16_max(in_range(s, none, i, begin, end), lanes);
-    }
+    const v16 lanes = a->softcap > 0.0f ? scale_scores(score, begin, end, a->scale, a->softcap)
+                                        : scale_scores(score, begin, end, a->scale, 0.0f);
     const v16 max = v16_set1(v16_fold_max(lanes));
-    lanes = zero;
-    for (size_t i = first; i < end; i += NAP_KV_TILE) {
-        const v16 e = v16_exp(v16_sub(v16_load(score + i), max));
+    v16 sum = v16_set1(0.0f);
+    for (size_t i = begin / NAP_KV_TILE * NAP_KV_TILE; i < end; i += NAP_KV_TILE) {
+        const v16 e = v16_exp_negative(v16_sub(v16_load(score + i), max));
         v16_store(score + i, e);
-        lanes = v16_add(lanes, in_range(e, zero, i, begin, end)); /* + 0 changes no sum */
+        sum = v16_add(sum, e);
     }
-    return 1.0f / v16_fold_sum(lanes);
+    return 1.0f / v16_fold_sum(sum);
 }
 
 /* ------------------------------------------------------------------ output */

@@ -5,10 +5,10 @@
 
 #include "kernel/mathf.h"
 
-static inline v16 v16_exp(v16 x)
+/* exp of x <= NAP_EXP_HI, or NaN. */
+static inline v16 v16_exp_negative(v16 x)
 {
     x = v16_max(v16_set1(NAP_EXP_LO), x);
-    x = v16_min(v16_set1(NAP_EXP_HI), x);
     const v16 t = v16_fma(x, v16_set1(NAP_LOG2E), v16_set1(NAP_ROUND_MAGIC));
     const v16 n = v16_sub(t, v16_set1(NAP_ROUND_MAGIC));
     v16 r = v16_fma(n, v16_set1(-NAP_LN2_HI), x);
@@ -21,6 +21,11 @@ static inline v16 v16_exp(v16 x)
     p = v16_fma(p, r, v16_set1(1.0f));
     p = v16_fma(p, r, v16_set1(1.0f));
     return v16_scale_exp(p, n, t);
+}
+
+static inline v16 v16_exp(v16 x)
+{
+    return v16_exp_negative(v16_min(v16_set1(NAP_EXP_HI), x));
 }
 
 static inline v16 v16_tanh(v16 y)
