@@ -17,7 +17,7 @@
 
 #define ATTN_INLINE static inline __attribute__((always_inline))
 
-enum { QUERIES = NAP_ATTN_BLOCK, TILES = V16_TILES };
+enum { QUERIES = NAP_ATTN_BLOCK, TILES = 4 };
 _Static_assert(NAP_ATTN_ITEM_ROWS % NAP_ATTN_BLOCK == 0, "an item is whole blocks");
 
 /* Up to QUERIES rows of an item, consecutive. */
@@ -76,11 +76,26 @@ static void gather_queries(const job *j)
     }
 }
 
+/* How far it is from position i to the same place in the next page, or 0 after the last page. */
+static inline size_t next_page(const job *j, size_t i)
+{
+    const size_t last = j->a->pos + j->it.token_end - 1;
+    const size_t page = (j->it.base + i) / NAP_KV_PAGE;
+    return page < last / NAP_KV_PAGE ? NAP_KV_PAGE : 0;
+}
+
 /* ------------------------------------------------------------------ scores */
+
+/* With few queries (decode) the work is bound by memory, and pages do not follow each other there,
+ * so the hardware cannot foresee the next one: fetch it while this one is worked on. */
+ATTN_INLINE void fetch(size_t rows, const uint16_t *p)
+{
+    if (rows <= 4) __builtin_prefetch(p, 0, 3);
+}
 
 /* Products of `rows` queries with `tiles` tiles of keys. */
 ATTN_INLINE void score_tiles(const float *q, size_t rows, size_t tiles, const uint16_t *k,
-                             size_t dim, float *score, size_t stride)
+                             const uint16_t *next, size_t dim, float *score, size_t stride)
 {
     v16 acc[QUERIES][TILES];
 #pragma GCC unroll 6
@@ -92,6 +107,9 @@ ATTN_INLINE void score_tiles(const float *q, size_t rows, size_t tiles, const ui
         v16 kv[TILES];
 #pragma GCC unroll 4
         for (size_t t = 0; t < tiles; t++) kv[t] = v16_load_h(k + t * dim * NAP_KV_TILE);
+        fetch(rows, next);
+        if (tiles == 4) fetch(rows, next + 2 * NAP_KV_TILE);
+        next += tiles * NAP_KV_TILE;
 #pragma GCC unroll 6
         for (size_t r = 0; r < rows; r++) {
             const v16 qr = v16_set1(q[r]);
@@ -108,69 +126,60 @@ ATTN_INLINE void score_tiles(const float *q, size_t rows, size_t tiles, const ui
     }
 }
 
-/* Calls f(..., rows, ...) with a constant, so that a block of any height stays in registers. */
-#define WITH_ROWS(rows, CALL)                                                                      \
+/* How many vectors of a block's `rows` sums to work on at once, of `left`: as fit the registers. */
+static inline size_t vectors_at_once(size_t rows, size_t left)
+{
+    if (left >= 4 && rows * 4 <= V16_SUMS) return 4;
+    return left >= 2 && rows * 2 <= V16_SUMS ? 2 : 1;
+}
+
+/* Calls CALL(rows, vectors) with constants, so that the sums stay in registers. */
+#define WITH_ROWS(rows, vectors, CALL)                                                             \
     switch (rows) {                                                                                \
     case 1:                                                                                        \
-        CALL(1);                                                                                   \
+        WITH_VECTORS(1, vectors, CALL);                                                            \
         break;                                                                                     \
     case 2:                                                                                        \
-        CALL(2);                                                                                   \
+        WITH_VECTORS(2, vectors, CALL);                                                            \
         break;                                                                                     \
     case 3:                                                                                        \
-        CALL(3);                                                                                   \
+        WITH_VECTORS(3, vectors, CALL);                                                            \
         break;                                                                                     \
     case 4:                                                                                        \
-        CALL(4);                                                                                   \
+        WITH_VECTORS(4, vectors, CALL);                                                            \
         break;                                                                                     \
     case 5:                                                                                        \
-        CALL(5);                                                                                   \
+        WITH_VECTORS(5, vectors, CALL);                                                            \
         break;                                                                                     \
     default:                                                                                       \
-        CALL(6);                                                                                   \
+        WITH_VECTORS(6, vectors, CALL);                                                            \
         break;                                                                                     \
     }
-
-#define DEFINE_SCORES(tiles)                                                                       \
-    static void scores_##tiles(const block *b, const uint16_t *k, size_t dim, float *score,        \
-                               size_t stride)                                                      \
-    {                                                                                              \
-        WITH_ROWS(b->rows, SCORES_CALL_##tiles)                                                    \
-    }
-#define SCORES_CALL_1(rows) score_tiles(b->q, rows, 1, k, dim, score, stride)
-#define SCORES_CALL_2(rows) score_tiles(b->q, rows, 2, k, dim, score, stride)
-#define SCORES_CALL_4(rows) score_tiles(b->q, rows, 4, k, dim, score, stride)
-DEFINE_SCORES(1)
-#if V16_TILES == 4
-DEFINE_SCORES(2)
-DEFINE_SCORES(4)
-#endif
+#define WITH_VECTORS(rows, vectors, CALL)                                                          \
+    if ((rows)*4 <= V16_SUMS && (vectors) == 4)                                                    \
+        CALL(rows, 4);                                                                             \
+    else if ((rows)*2 <= V16_SUMS && (vectors) == 2)                                               \
+        CALL(rows, 2);                                                                             \
+    else                                                                                           \
+        CALL(rows, 1)
 
 /* Scores of a block for the positions [from, to) of one page that any of its rows needs. */
 static void block_scores(const job *j, const block *b, size_t from, size_t to)
 {
-    const size_t dim = j->a->head_dim_k;
+    const size_t dim = j->a->head_dim_k, stride = j->it.stride;
     size_t i = b->begin[0] / NAP_KV_TILE * NAP_KV_TILE;
     if (i < from) i = from;
     if (to > b->end[b->rows - 1]) to = b->end[b->rows - 1];
+    const size_t ahead = next_page(j, i);
     while (i < to) {
         const uint16_t *const k = nap_attn_k_tile(j->a, j->it.kv_head, j->it.base + i);
+        const uint16_t *const next = nap_attn_k_tile(j->a, j->it.kv_head, j->it.base + i + ahead);
         float *const score = b->score + i;
-#if V16_TILES == 4
         const size_t left = (to - i + NAP_KV_TILE - 1) / NAP_KV_TILE;
-        if (left >= 4) {
-            scores_4(b, k, dim, score, j->it.stride);
-            i += 4 * NAP_KV_TILE;
-            continue;
-        }
-        if (left >= 2) {
-            scores_2(b, k, dim, score, j->it.stride);
-            i += 2 * NAP_KV_TILE;
-            continue;
-        }
-#endif
-        scores_1(b, k, dim, score, j->it.stride);
-        i += NAP_KV_TILE;
+        const size_t tiles = vectors_at_once(b->rows, left);
+#define SCORES(rows, tiles) score_tiles(b->q, rows, tiles, k, next, dim, score, stride)
+        WITH_ROWS(b->rows, tiles, SCORES)
+        i += tiles * NAP_KV_TILE;
     }
 }
 
@@ -217,16 +226,18 @@ static float softmax(const nap_attention_args *a, float *score, size_t begin, si
  * row's own range; without, all rows need all of them. `part` is 16 or, for the last elements of a
  * head that is no multiple of 16, how many there are. */
 ATTN_INLINE void add_values(v16 acc[QUERIES][TILES], const block *b, size_t rows, size_t vectors,
-                            size_t part, bool check, const uint16_t *v, size_t dim, size_t stride,
-                            size_t i, size_t to)
+                            size_t part, bool check, const uint16_t *v, const uint16_t *next,
+                            size_t dim, size_t stride, size_t i, size_t to)
 {
     const float *w = b->score + i;
-    for (; i < to; i++, w++, v += dim) {
+    for (; i < to; i++, w++, v += dim, next += dim) {
         v16 vv[TILES];
 #pragma GCC unroll 4
         for (size_t e = 0; e < vectors; e++) {
             vv[e] = part < 16 ? v16_load_h_n(v, part) : v16_load_h(v + 16 * e);
         }
+        fetch(rows, next);
+        if (vectors == 4) fetch(rows, next + 32);
 #pragma GCC unroll 6
         for (size_t r = 0; r < rows; r++) {
             if (check && (i < b->begin[r] || i >= b->end[r])) continue;
@@ -239,8 +250,8 @@ ATTN_INLINE void add_values(v16 acc[QUERIES][TILES], const block *b, size_t rows
 
 /* The sums of `vectors` x 16 elements from element `e0` over positions [from, to) of a page. */
 ATTN_INLINE void value_columns(const block *b, size_t rows, size_t vectors, size_t part,
-                               const uint16_t *v, size_t dim, size_t stride, size_t e0, size_t from,
-                               size_t to)
+                               const uint16_t *v, const uint16_t *next, size_t dim, size_t stride,
+                               size_t e0, size_t from, size_t to)
 {
     v16 acc[QUERIES][TILES];
 #pragma GCC unroll 6
@@ -258,9 +269,13 @@ ATTN_INLINE void value_columns(const block *b, size_t rows, size_t vectors, size
     if (lo > to) lo = to;
     if (hi < lo) hi = lo;
     if (hi > to) hi = to;
-    add_values(acc, b, rows, vectors, part, true, v + e0, dim, stride, from, lo);
-    add_values(acc, b, rows, vectors, part, false, v + e0 + (lo - from) * dim, dim, stride, lo, hi);
-    add_values(acc, b, rows, vectors, part, true, v + e0 + (hi - from) * dim, dim, stride, hi, to);
+#define ADD(check, begin, end)                                                                     \
+    add_values(acc, b, rows, vectors, part, check, v + e0 + ((begin)-from) * dim,                  \
+               next + e0 + ((begin)-from) * dim, dim, stride, begin, end)
+    ADD(true, from, lo);
+    ADD(false, lo, hi);
+    ADD(true, hi, to);
+#undef ADD
 #pragma GCC unroll 6
     for (size_t r = 0; r < rows; r++) {
 #pragma GCC unroll 4
@@ -274,28 +289,6 @@ ATTN_INLINE void value_columns(const block *b, size_t rows, size_t vectors, size
     }
 }
 
-#define DEFINE_VALUES(vectors)                                                                     \
-    static void values_##vectors(const block *b, const uint16_t *v, size_t dim, size_t stride,     \
-                                 size_t e0, size_t from, size_t to)                                \
-    {                                                                                              \
-        WITH_ROWS(b->rows, VALUES_CALL_##vectors)                                                  \
-    }
-#define VALUES_CALL_1(rows) value_columns(b, rows, 1, 16, v, dim, stride, e0, from, to)
-#define VALUES_CALL_2(rows) value_columns(b, rows, 2, 16, v, dim, stride, e0, from, to)
-#define VALUES_CALL_4(rows) value_columns(b, rows, 4, 16, v, dim, stride, e0, from, to)
-DEFINE_VALUES(1)
-#if V16_TILES == 4
-DEFINE_VALUES(2)
-DEFINE_VALUES(4)
-#endif
-
-static void values_part(const block *b, size_t part, const uint16_t *v, size_t dim, size_t stride,
-                        size_t e0, size_t from, size_t to)
-{
-#define VALUES_CALL_PART(rows) value_columns(b, rows, 1, part, v, dim, stride, e0, from, to)
-    WITH_ROWS(b->rows, VALUES_CALL_PART)
-}
-
 /* Adds the values of the positions [from, to) of one page that any row of the block needs. */
 static void block_values(const job *j, const block *b, size_t from, size_t to)
 {
@@ -303,17 +296,21 @@ static void block_values(const job *j, const block *b, size_t from, size_t to)
     if (from < b->begin[0]) from = b->begin[0];
     if (to > b->end[b->rows - 1]) to = b->end[b->rows - 1];
     if (from >= to) return;
-    const uint16_t *const v = nap_attn_v(j->a, j->it.kv_head, j->it.base + from);
+    const size_t position = j->it.base + from;
+    const uint16_t *const v = nap_attn_v(j->a, j->it.kv_head, position);
+    const uint16_t *const next = nap_attn_v(j->a, j->it.kv_head, position + next_page(j, from));
     size_t e = 0;
-#if V16_TILES == 4
-    for (; e + 64 <= dim; e += 64) values_4(b, v, dim, stride, e, from, to);
-    if (e + 32 <= dim) {
-        values_2(b, v, dim, stride, e, from, to);
-        e += 32;
+    while (e + 16 <= dim) {
+        const size_t vectors = vectors_at_once(b->rows, (dim - e) / 16);
+#define VALUES(rows, vectors) value_columns(b, rows, vectors, 16, v, next, dim, stride, e, from, to)
+        WITH_ROWS(b->rows, vectors, VALUES)
+        e += vectors * 16;
     }
-#endif
-    for (; e + 16 <= dim; e += 16) values_1(b, v, dim, stride, e, from, to);
-    if (e < dim) values_part(b, dim - e, v, dim, stride, e, from, to);
+    if (e < dim) {
+        const size_t part = dim - e;
+#define VALUES_PART(rows, one) value_columns(b, rows, 1, part, v, next, dim, stride, e, from, to)
+        WITH_ROWS(b->rows, 1, VALUES_PART)
+    }
 }
 
 /* out *= 1 / z, the last step. */

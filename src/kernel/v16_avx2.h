@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define V16_FN(name) name##_avx2
-#define V16_TILES 1 /* 6 x 1 x 2 of 16 registers */
+#define V16_SUMS 6 /* sums that attention keeps in registers, each two of 16 registers */
 
 typedef struct v16 {
     __m256 lo, hi;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define V16_FN(name) name##_avx512
-#define V16_TILES 4 /* vectors that attention keeps per query: 6 x 4 of 32 registers */
+#define V16_SUMS 24 /* sums that attention keeps in registers, of 32 registers */
 
 typedef __m512 v16;
 

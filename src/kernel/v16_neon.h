@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define V16_FN(name) name##_neon
-#define V16_TILES 1 /* 6 x 1 x 4 of 32 registers */
+#define V16_SUMS 6 /* sums that attention keeps in registers, each four of 32 registers */
 
 typedef struct v16 {
     float32x4_t r[4];
