@@ -36,7 +36,10 @@ enum {
      * the text speak for another role. User-defined tokens are recognised always. */
     NAP_TOKENIZE_PARSE_SPECIAL = 1u << 1,
     /* nap_detokenize: print control tokens too (default: they give no text). */
-    NAP_DETOKENIZE_SPECIAL = 1u << 2
+    NAP_DETOKENIZE_SPECIAL = 1u << 2,
+    /* nap_detokenize, nap_detok_create: the ids go on from an earlier text. Default: they begin
+     * one, and the space that vocabularies of the "spm" kind put before a text is taken off. */
+    NAP_DETOKENIZE_CONTINUE = 1u << 3
 };
 
 /* Encodes `len` bytes. *out is allocated by the library (nap_tokens_free), *n ids long; an empty
