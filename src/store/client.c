@@ -2,8 +2,8 @@
  *
  * The client runs in a folder of ours with TMPDIR there, so that nothing is installed, no cache is
  * filled, and its growing download can be watched; which server it asks is its own configuration.
- * It dies with us (PR_SET_PDEATHSIG): a killed pull leaves no process behind. Its output goes to a
- * log, from which the one sentence that matters is taken when it fails. */
+ * It dies with us (PR_SET_PDEATHSIG): a killed pull leaves no process behind. The end of its output
+ * is kept, and the one sentence that matters is taken from it when it fails. */
 #include "store/store.h"
 
 #include "base/alloc.h"
@@ -105,30 +105,48 @@ static void exec_client(pid_t parent, const char *work, int log_fd, const char *
     _exit(127);
 }
 
-/* The last interesting line of the log, without "ERROR: ". */
-static void last_error(const char *log_path, char out[200], char whole[4096])
+/* The end of what the client printed. A pipe and not a file: on a full disk a log file would be
+ * empty just when it is needed. */
+typedef struct tail {
+    int fd; /* read end, not blocking */
+    size_t len;
+    char text[4096];
+} tail;
+
+static void tail_read(tail *t)
 {
-    out[0] = whole[0] = '\0';
-    FILE *f = fopen(log_path, "r");
-    if (f == NULL) return;
-    if (fseek(f, 0, SEEK_END) == 0) {
-        const long size = ftell(f);
-        if (fseek(f, size > 4095 ? size - 4095 : 0, SEEK_SET) == 0)
-            whole[fread(whole, 1, 4095, f)] = '\0';
+    char buf[1024];
+    ssize_t n;
+    while ((n = read(t->fd, buf, sizeof buf)) > 0) {
+        const size_t k = (size_t)n, cap = sizeof t->text - 1;
+        if (t->len + k > cap) {
+            const size_t drop = t->len + k - cap;
+            memmove(t->text, t->text + drop, t->len - drop);
+            t->len -= drop;
+        }
+        memcpy(t->text + t->len, buf, k);
+        t->len += k;
+        t->text[t->len] = '\0';
     }
-    fclose(f);
+}
+
+/* The last interesting line, without "ERROR: ". */
+static void last_error(const char *whole, char out[200])
+{
+    out[0] = '\0';
+    const bool marked = strstr(whole, "ERROR: ") != NULL;
     for (const char *line = whole; line != NULL && *line != '\0';) {
         const size_t n = strcspn(line, "\n");
-        const char *text = strncmp(line, "ERROR: ", 7) == 0 ? line + 7 : line;
-        if (n > 0 && (text != line || out[0] == '\0' || strstr(whole, "ERROR: ") == NULL))
-            snprintf(out, 200, "%.*s", (int)(n - (size_t)(text - line)), text);
+        const bool error = strncmp(line, "ERROR: ", 7) == 0;
+        if (n > 0 && (error || !marked))
+            snprintf(out, 200, "%.*s", (int)(n - (error ? 7 : 0)), line + (error ? 7 : 0));
         line = line[n] == '\n' ? line + n + 1 : NULL;
     }
     for (char *p = out; *p != '\0'; p++)
         if ((unsigned char)*p < ' ') *p = ' ';
 }
 
-static nap_status explain(const nap_fetch *f, const char *log_path, int wait_status, nap_error *e)
+static nap_status explain(const nap_fetch *f, const char *whole, int wait_status, nap_error *e)
 {
     static const struct {
         const char *sign, *meaning;
@@ -145,8 +163,8 @@ static nap_status explain(const nap_fetch *f, const char *log_path, int wait_sta
         {"CERTIFICATE_VERIFY_FAILED", "the package index's certificate was not accepted"},
         {"No matching distribution found", "the package index has no such package or version"},
     };
-    char line[200], whole[4096];
-    last_error(log_path, line, whole);
+    char line[200];
+    last_error(whole, line);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strstr(whole, known[i].sign) != NULL)
             return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "downloading %s %s: %s", f->package,
@@ -160,10 +178,11 @@ static nap_status explain(const nap_fetch *f, const char *log_path, int wait_sta
                     f->version, line);
 }
 
-static nap_status wait_for(pid_t pid, const nap_fetch *f, int *wait_status, nap_error *e)
+static nap_status wait_for(pid_t pid, const nap_fetch *f, tail *log, int *wait_status, nap_error *e)
 {
     for (;;) {
         const pid_t r = waitpid(pid, wait_status, WNOHANG);
+        tail_read(log);
         if (r == pid) return NAP_OK;
         if (r < 0 && errno != EINTR)
             return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "waiting for pip: %s", strerror(errno));
@@ -205,26 +224,27 @@ static nap_status take_wheel(const char *dir, const char *to, nap_error *e)
 nap_status nap_client_fetch(const nap_fetch *f, nap_error *e)
 {
     nap_status status = NAP_ERR_MEMORY;
-    int log_fd = -1, wait_status = 0;
+    int wait_status = 0;
+    tail log = {.fd = -1};
     const char **env = NULL;
     char *python = find_python(e);
     if (python == NULL) return e != NULL ? e->code : NAP_ERR_NOT_FOUND;
     char *out = nap_path_format(e, "%s/out", f->work);
-    char *log_path = nap_path_format(e, "%s/pip.log", f->work);
     char *tmpdir = nap_path_format(e, "TMPDIR=%s", f->work);
     char *spec = nap_path_format(e, "%s==%s", f->package, f->version);
-    if (out == NULL || log_path == NULL || tmpdir == NULL || spec == NULL) goto done;
+    if (out == NULL || tmpdir == NULL || spec == NULL) goto done;
     env = make_env(tmpdir);
     if (env == NULL) {
         status = nap_fail_memory(e, 0, "environment");
         goto done;
     }
-    log_fd = open(log_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (log_fd < 0) {
-        status =
-            nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "creating %s: %s", log_path, strerror(errno));
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        status = nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "starting pip: %s", strerror(errno));
         goto done;
     }
+    log.fd = fds[0];
+    (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
     const char *const argv[] = {python,
                                 "-m",
                                 "pip",
@@ -239,21 +259,21 @@ nap_status nap_client_fetch(const nap_fetch *f, nap_error *e)
                                 spec,
                                 NULL};
     const pid_t parent = getpid(), pid = fork();
-    if (pid == 0) exec_client(parent, f->work, log_fd, python, argv, env);
+    if (pid == 0) exec_client(parent, f->work, fds[1], python, argv, env);
+    close(fds[1]);
     if (pid < 0) {
         status = nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "starting pip: %s", strerror(errno));
         goto done;
     }
-    status = wait_for(pid, f, &wait_status, e);
+    status = wait_for(pid, f, &log, &wait_status, e);
     if (status == NAP_OK && !(WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0))
-        status = explain(f, log_path, wait_status, e);
+        status = explain(f, log.text, wait_status, e);
     if (status == NAP_OK) status = take_wheel(out, f->wheel_path, e);
 done:
-    if (log_fd >= 0) close(log_fd);
+    if (log.fd >= 0) close(log.fd);
     nap_free((void *)env);
     nap_free(spec);
     nap_free(tmpdir);
-    nap_free(log_path);
     nap_free(out);
     nap_free(python);
     return status;
