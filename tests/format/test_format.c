@@ -188,6 +188,27 @@ static void sizes_are_checked(void **state)
     assert_false(nap_format_bytes(f64, UINT64_MAX / 4, &bytes));
 }
 
+/* docs/formats.md has a row for every format, with its numbers. */
+static void guide_lists_every_format(void **state)
+{
+    (void)state;
+    const char *root = getenv("NAPIER_SOURCE_DIR");
+    char path[4096], text[16384];
+    snprintf(path, sizeof path, "%s/docs/formats.md", root ? root : ".");
+    FILE *file = fopen(path, "rb");
+    if (!file) fail_msg("%s: cannot open", path);
+    const size_t len = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    for (size_t i = 0; i < nap_format_count(); i++) {
+        const nap_format *f = nap_format_at(i);
+        char row[128];
+        snprintf(row, sizeof row, "| %s | %u | %u | %u | %g |", f->name, f->id, f->block,
+                 f->block_bytes, 8.0 * f->block_bytes / f->block);
+        if (!strstr(text, row)) fail_msg("docs/formats.md lacks the row %s", row);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return 2;
@@ -196,6 +217,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(decodes_to_the_recorded_bits), cmocka_unit_test(join_undoes_split),
         cmocka_unit_test(values_follow_the_formula),    cmocka_unit_test(fields_cover_the_block),
         cmocka_unit_test(table_is_consistent),          cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(guide_lists_every_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
