@@ -18,6 +18,8 @@ void nap_matmul_float_ref(const nap_matmul_args *a); /* all float shapes, both p
     void nap_prefill_##name##_##tier(const nap_matmul_args *a);
 #define NAP_DECLARE_BLOCK_AVX512(name, ...) NAP_DECLARE_BLOCK(name, avx512)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX512)
+#define NAP_DECLARE_BLOCK_NEON(name, ...) NAP_DECLARE_BLOCK(name, neon)
+NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_NEON)
 
 /* Vector operations: every tier may have any of them; table.c lists those that exist. */
 #define NAP_DECLARE_VECTORS(tier)                                                                  \

@@ -40,6 +40,10 @@
     MATMUL(shape, q8, Q8, avx512, AVX512, nap_decode_##shape##_avx512,                             \
            nap_prefill_##shape##_avx512, 5, "vpdpbusd on 16 rows; prefill through an L1 panel")
 
+#define BLOCK_NEON(shape, ...)                                                                     \
+    MATMUL(shape, q8, Q8, neon, NEON, nap_decode_##shape##_neon, nap_prefill_##shape##_neon, 8,    \
+           "sdot on 4 rows a register; prefill shares the unpacking among 8 tokens")
+
 static const nap_kernel rows[] = {
     NAP_BLOCK_SHAPES(BLOCK_REF)
     NAP_FLOAT_SHAPES(FLOAT_REF)
@@ -74,6 +78,7 @@ static const nap_kernel rows[] = {
     VECTOR(attention, ATTENTION, avx512, AVX512, "6 queries x 64 positions in registers")
 #endif
 #if defined(__aarch64__)
+    NAP_BLOCK_SHAPES(BLOCK_NEON)
     PREPARE_Q8(neon, NEON, "blocks of 32 in eight registers")
     VECTOR(rmsnorm, RMSNORM, neon, NEON, "four 4-lane registers")
     VECTOR(rope, ROPE, neon, NEON, "pairs by zip and transpose")
