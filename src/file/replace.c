@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "file/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@ struct nap_replace {
 static nap_status failed(const char *path, const char *what, nap_error *e)
 {
     const int code = errno;
-    return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot %s: %s", path, what, strerror(code));
+    return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot %s: %s", nap_show_path(path), what,
+                    strerror(code));
 }
 
 /* O_EXCL: never writes into a file, or through a link, that somebody else put there. */

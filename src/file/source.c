@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "file/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,15 +54,16 @@ static nap_status open_file(nap_source *s, nap_error *e)
     if (s->fd < 0) {
         const nap_status code =
             errno == ENOENT || errno == ENOTDIR ? NAP_ERR_NOT_FOUND : NAP_ERR_IO;
-        return nap_fail(e, code, NAP_NO_OFFSET, "%s: cannot open: %s", s->path, strerror(errno));
-    }
-    if (fstat(s->fd, &st) != 0) {
-        return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot examine: %s", s->path,
+        return nap_fail(e, code, NAP_NO_OFFSET, "%s: cannot open: %s", nap_show_path(s->path),
                         strerror(errno));
     }
+    if (fstat(s->fd, &st) != 0) {
+        return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot examine: %s",
+                        nap_show_path(s->path), strerror(errno));
+    }
     if (!S_ISREG(st.st_mode)) {
-        return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: is %s, expected a regular file", s->path,
-                        kind_of(st.st_mode));
+        return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: is %s, expected a regular file",
+                        nap_show_path(s->path), kind_of(st.st_mode));
     }
     s->size = (uint64_t)st.st_size;
     return NAP_OK;
@@ -112,8 +114,8 @@ const char *nap_source_path(const nap_source *s)
 static nap_status ends_early(const nap_source *s, uint64_t at, uint64_t wanted, nap_error *e)
 {
     return nap_fail(e, NAP_ERR_FORMAT, at,
-                    "%s: file ends at byte %llu, expected at least %llu bytes more", s->path,
-                    (unsigned long long)at, (unsigned long long)wanted);
+                    "%s: file ends at byte %llu, expected at least %llu bytes more",
+                    nap_show_path(s->path), (unsigned long long)at, (unsigned long long)wanted);
 }
 
 nap_status nap_source_read(const nap_source *s, uint64_t offset, void *dst, size_t len,
@@ -132,8 +134,8 @@ nap_status nap_source_read(const nap_source *s, uint64_t offset, void *dst, size
         const ssize_t n = pread(s->fd, p, len < READ_MAX ? len : READ_MAX, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
-            return nap_fail(e, NAP_ERR_IO, offset, "%s: cannot read at byte %llu: %s", s->path,
-                            (unsigned long long)offset, strerror(errno));
+            return nap_fail(e, NAP_ERR_IO, offset, "%s: cannot read at byte %llu: %s",
+                            nap_show_path(s->path), (unsigned long long)offset, strerror(errno));
         }
         if (n == 0) return ends_early(s, offset, len, e); /* cut short since it was opened */
         p += n;
