@@ -215,6 +215,42 @@ static void writer_refuses_what_the_reader_would(void **state)
     nap_gguf_writer_destroy(w);
 }
 
+static void numbers_that_do_not_fit(void **state)
+{
+    (void)state;
+    nap_error e;
+    nap_gguf_writer *w;
+    nap_buf out = {0};
+    const double large = 1e300, infinite = INFINITY;
+    const uint64_t ne[1] = {UINT64_MAX};
+    const nap_gguf_kv kvs[2] = {{.key = "large",
+                                 .kind = NAP_GGUF_F64,
+                                 .elem = NAP_GGUF_F64,
+                                 .count = 1,
+                                 .data = (const uint8_t *)&large,
+                                 .size = 8},
+                                {.key = "infinite",
+                                 .kind = NAP_GGUF_F64,
+                                 .elem = NAP_GGUF_F64,
+                                 .count = 1,
+                                 .data = (const uint8_t *)&infinite,
+                                 .size = 8}};
+    float f;
+    assert_int_equal(nap_gguf_writer_create(&w, &e), NAP_OK);
+    for (int i = 0; i < 2; i++) assert_int_equal(nap_gguf_put(w, &kvs[i], &e), NAP_OK);
+    assert_int_equal(nap_gguf_put_tensor(w, "t", nap_format_by_name("I8"), 1, ne, &e),
+                     NAP_ERR_ARGUMENT);
+    assert_non_null(strstr(e.text, "beyond 2^64"));
+    assert_int_equal(nap_gguf_write_memory(w, &out, model_data, NULL, &e), NAP_OK);
+    nap_gguf *g = open_bytes(out.data, out.len);
+    assert_int_equal(nap_gguf_f32(g, "large", &f, &e), NAP_ERR_FORMAT);
+    assert_int_equal(nap_gguf_f32(g, "infinite", &f, &e), NAP_OK);
+    assert_true(isinf(f));
+    nap_gguf_close(g);
+    nap_buf_free(&out);
+    nap_gguf_writer_destroy(w);
+}
+
 /* Part `no` of `count`, with one tensor "t<no>" (or `name`), at <stem>-0000N-of-0000M.gguf. */
 static void write_part(const char *stem, unsigned no, unsigned count, unsigned claimed_no,
                        unsigned tensors, const char *name)
@@ -290,6 +326,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(values_of_gguf_py),
         cmocka_unit_test(lookups_name_the_key),
         cmocka_unit_test(writer_refuses_what_the_reader_would),
+        cmocka_unit_test(numbers_that_do_not_fit),
         cmocka_unit_test(split_files_open_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,10 @@
  * so that a kill or a full disk leaves the old file whole. */
 #include "cmocka_all.h"
 
+#include "base/alloc.h"
+#include "file/gguf.h"
 #include "file/replace.h"
-#include "file/source.h"
+#include "file/safetensors.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -125,6 +127,35 @@ static void only_regular_files(void **state)
     assert_int_equal(nap_source_open(&s, at("loop"), &e), NAP_ERR_IO);
 }
 
+/* A file of holes may claim any length at no cost; metadata of more than a gigabyte is refused
+ * before memory is taken for it. */
+static void huge_holes_take_no_memory(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = {'G', 'G', 'U', 'F', 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                   0,   1,   0,   0,   0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0,
+                                   0,   0,   'k', 8,   0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0};
+    nap_gguf *g;
+    nap_safetensors *f;
+    nap_error e;
+    FILE *file = fopen(at("holes"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(head, 1, sizeof head, file), sizeof head);
+    assert_int_equal(fflush(file), 0);
+    if (ftruncate(fileno(file), (off_t)1 << 42) != 0) { /* the file system has no such files */
+        fclose(file);
+        skip();
+    }
+    fclose(file);
+    nap_alloc_fail_at(-1, false);
+    assert_int_equal(nap_gguf_open(&g, at("holes"), &e), NAP_ERR_LIMIT);
+    assert_int_equal(e.offset, 45);
+    assert_true(nap_alloc_requested() < 200000);
+    nap_alloc_fail_at(-1, false);
+    assert_int_equal(nap_safetensors_open(&f, at("holes"), &e), NAP_ERR_FORMAT);
+    assert_true(nap_alloc_requested() < 2000);
+}
+
 static void not_inherited_by_children(void **state)
 {
     (void)state;
@@ -236,6 +267,7 @@ int main(void)
         cmocka_unit_test(file_cut_while_open),
         cmocka_unit_test(file_replaced_while_open),
         cmocka_unit_test(only_regular_files),
+        cmocka_unit_test(huge_holes_take_no_memory),
         cmocka_unit_test(not_inherited_by_children),
         cmocka_unit_test(a_kill_leaves_old_or_new),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
