@@ -1,9 +1,6 @@
 /* The sampler: every filter against a plain implementation written here (full sorts, libm, long
  * double), the drawn frequencies against the probabilities, and the edges. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "cmocka_all.h"
 
 #include "base/rng.h"
 #include "napier/generate.h"
