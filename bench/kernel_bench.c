@@ -4,7 +4,7 @@
  * csv]
  *
  * For every row that this CPU can run, and every format it takes:
- *   decode   one token; the matrix is larger than the caches (at least 128 MiB), so the figure to
+ *   decode   one token; the matrix has MIB (128) MiB, more than the caches, so the figure to
  *            compare with is the plain-read ceiling measured here by the same threads
  *   prefill  TOKENS tokens times a ROWS x COLS matrix; beside the peak of the 8-bit dot product
  *            instruction, where there is one
@@ -26,12 +26,11 @@
 #endif
 
 enum { MAX_REPS = 101 };
-static const size_t LARGE = (size_t)128 << 20;
 
 typedef struct options {
     int threads, reps;
     const char *kernel, *format;
-    size_t rows, cols, tokens;
+    size_t rows, cols, tokens, mib;
     bool csv;
 } options;
 
@@ -89,7 +88,7 @@ static void read_part(void *ctx, int part, int parts)
 static double read_ceiling(nap_pool *pool, int reps)
 {
     static reading r;
-    const size_t bytes = 4 * LARGE;
+    const size_t bytes = (size_t)512 << 20;
     uint64_t *data = nap_alloc_huge(bytes);
     if (!data) return 0;
     for (size_t i = 0; i < bytes / 8; i += 8) data[i] = i;
@@ -208,7 +207,7 @@ static void report(nap_pool *pool, const options *o, const nap_kernel *k, const 
     const size_t cols = round_to(o->cols, f->block);
     uint64_t row_bytes;
     if (!nap_format_bytes(f, cols, &row_bytes)) return;
-    const size_t many = round_to(LARGE / (size_t)row_bytes, 64);
+    const size_t many = round_to((o->mib << 20) / (size_t)row_bytes, 64);
     timing decode, prefill;
     size_t bytes, ignored;
     if (!run_matmul(pool, k, k->decode, f, many, cols, 1, o->reps, &decode, &bytes) ||
@@ -231,8 +230,8 @@ static void report(nap_pool *pool, const options *o, const nap_kernel *k, const 
 
 int main(int argc, char **argv)
 {
-    options o = {.threads = 1, .reps = 7, .rows = 1024, .cols = 1024, .tokens = 128};
-    for (int c; (c = getopt(argc, argv, "t:k:f:r:c:n:R:o:")) != -1;) {
+    options o = {.threads = 1, .reps = 7, .rows = 1024, .cols = 1024, .tokens = 128, .mib = 128};
+    for (int c; (c = getopt(argc, argv, "t:k:f:r:c:n:R:m:o:")) != -1;) {
         switch (c) {
         case 't':
             o.threads = atoi(optarg);
@@ -251,6 +250,9 @@ int main(int argc, char **argv)
             break;
         case 'n':
             o.tokens = strtoul(optarg, NULL, 10);
+            break;
+        case 'm':
+            o.mib = strtoul(optarg, NULL, 10);
             break;
         case 'R':
             o.reps = atoi(optarg);

@@ -20,7 +20,7 @@
 /* Keeps a loaded operand in its register; gcc would load it again for every use. */
 #define PIN(v) __asm__("" : "+v"(v))
 
-enum { TILE = NAP_ROW_TILE, DECODE_TOKENS = 4, TOKENS = 6, KC_MAX = 24 };
+enum { TILE = NAP_ROW_TILE, DECODE_TOKENS = 4, TOKENS = 6, KC_MAX = 24, AHEAD = 6144 };
 
 /* ------------------------------------------------------------------ unpacking */
 
@@ -119,6 +119,17 @@ INLINE __m512i broadcast32(const void *p)
 
 /* ------------------------------------------------------------------ decode */
 
+/* Asks for the lines that will be read AHEAD bytes further on. A thread's rows are one stream, but
+ * the hardware alone follows it at half (Q5_K, Q6_K) to all of the plain-read speed of one core;
+ * asking early gives 1.1 to 1.3 times that (Zen 5; flat between 4 and 16 KiB). */
+INLINE void prefetch(const nap_record r, const uint8_t *record, unsigned sub)
+{
+    const unsigned step = r.bytes / (r.block / 32);
+    const char *p = (const char *)record + sub * step + AHEAD;
+#pragma GCC unroll 9
+    for (unsigned i = 0; i < step; i += 64) _mm_prefetch(p + i, _MM_HINT_T0);
+}
+
 /* One tile of rows, `tokens` (a constant, at most DECODE_TOKENS) tokens from token t0 on. */
 INLINE void decode_tile(const nap_matmul_args *a, const nap_record r, bool table, size_t row,
                         size_t t0, const unsigned tokens)
@@ -141,7 +152,9 @@ INLINE void decode_tile(const nap_matmul_args *a, const nap_record r, bool table
         for (unsigned sub = 0; sub < r.block / 32; sub++) {
             const size_t b = k / 32 + sub;
             __m512i w[8];
-            unpack(r, record + r.codes + (size_t)sub * 64 * r.bits, w);
+            const uint8_t *codes = record + r.codes + (size_t)sub * 64 * r.bits;
+            prefetch(r, record, sub);
+            unpack(r, codes, w);
             if (table) {
 #pragma GCC unroll 8
                 for (unsigned i = 0; i < 8; i++) w[i] = _mm512_shuffle_epi8(values, w[i]);
