@@ -141,7 +141,7 @@ static nap_status read_name(cursor *c, const char *what, const char *length_what
     NAP_TRY(skip_string(c, what, length_what));
     const uint64_t len = c->pos - *at - 8;
     if (len == 0 || len > NAME_MAX_LEN) {
-        return bad(c, NAP_ERR_FORMAT, *at, "%s %llu, expected 1 to %u", length_what,
+        return bad(c, NAP_ERR_FORMAT, *at, "%s %llu, expected 1 to %d", length_what,
                    (unsigned long long)len, NAME_MAX_LEN);
     }
     if (!nap_name_ok(c->p->meta + *at + 8, (size_t)len)) {
@@ -189,7 +189,7 @@ static nap_status read_value(cursor *c, nap_gguf_kv *kv)
     uint32_t kind, elem;
     NAP_TRY(number32(c, "value type", &kind));
     if (kind > NAP_GGUF_F64) {
-        return bad(c, NAP_ERR_FORMAT, c->pos - 4, "value type %u, expected 0 to %u", kind,
+        return bad(c, NAP_ERR_FORMAT, c->pos - 4, "value type %u, expected 0 to %d", kind,
                    NAP_GGUF_F64);
     }
     kv->kind = kv->elem = (nap_gguf_kind)kind;
@@ -202,7 +202,7 @@ static nap_status read_value(cursor *c, nap_gguf_kv *kv)
                        "array of arrays, expected an array of numbers, bools or strings");
         }
         if (elem > NAP_GGUF_F64) {
-            return bad(c, NAP_ERR_FORMAT, c->pos - 4, "array element type %u, expected 0 to %u",
+            return bad(c, NAP_ERR_FORMAT, c->pos - 4, "array element type %u, expected 0 to %d",
                        elem, NAP_GGUF_F64);
         }
         kv->elem = (nap_gguf_kind)elem;
@@ -268,7 +268,7 @@ static nap_status read_shape(cursor *c, nap_tensor *t)
     const uint64_t dims_at = c->pos;
     NAP_TRY(number32(c, "number of dimensions", &t->n_dims));
     if (t->n_dims > NAP_MAX_DIMS) {
-        return bad(c, NAP_ERR_FORMAT, dims_at, "%u dimensions, expected at most %u", t->n_dims,
+        return bad(c, NAP_ERR_FORMAT, dims_at, "%u dimensions, expected at most %d", t->n_dims,
                    NAP_MAX_DIMS);
     }
     for (unsigned i = 0; i < NAP_MAX_DIMS; i++) {
@@ -354,7 +354,7 @@ static nap_status read_alignment(cursor *c)
     }
     const uint32_t a = (uint32_t)nap_get_le(c->p->meta + kv->offset, 4);
     if (a == 0 || (a & (a - 1)) != 0 || a > GGUF_ALIGNMENT_MAX) {
-        return bad(c, NAP_ERR_FORMAT, kv->offset, "alignment %u, expected a power of two up to %u",
+        return bad(c, NAP_ERR_FORMAT, kv->offset, "alignment %u, expected a power of two up to %d",
                    a, GGUF_ALIGNMENT_MAX);
     }
     c->p->alignment = a;

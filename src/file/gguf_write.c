@@ -143,7 +143,7 @@ static nap_status take_alignment(nap_gguf_writer *w, const nap_gguf_kv *kv, nap_
     const uint32_t a = kv->kind == NAP_GGUF_U32 ? (uint32_t)nap_get_le(kv->data, 4) : 0;
     if (a == 0 || (a & (a - 1)) != 0 || a > GGUF_ALIGNMENT_MAX || w->n_tensors > 0) {
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
-                        "key '%s' with %s %u, expected u32, a power of two up to %u, put before "
+                        "key '%s' with %s %u, expected u32, a power of two up to %d, put before "
                         "the first tensor",
                         GGUF_ALIGNMENT_KEY, gguf_kind_name(kv->kind), a, GGUF_ALIGNMENT_MAX);
     }
@@ -251,7 +251,7 @@ static nap_status measure(const char *name, const nap_format *f, uint32_t n_dims
     ok = ok && (n_dims ? ne[0] : 1) % f->block == 0 && nap_format_bytes(f, elems, bytes);
     if (ok) return NAP_OK;
     return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
-                    "tensor '%s': %u dimensions, %llu in a row, expected at most %u dimensions and "
+                    "tensor '%s': %u dimensions, %llu in a row, expected at most %d dimensions and "
                     "rows in blocks of %u for %s",
                     nap_show(name, strlen(name)).text, n_dims,
                     (unsigned long long)(n_dims ? ne[0] : 1), NAP_MAX_DIMS, f->block, f->name);

@@ -104,7 +104,7 @@ static nap_status read_shape(const context *c, const json_t *entry, nap_safe_ten
     const json_t *shape = json_object_get(entry, "shape");
     const size_t n = json_array_size(shape);
     if (!json_is_array(shape) || n > NAP_SAFE_MAX_DIMS) {
-        return bad(c, NAP_ERR_FORMAT, t->name, "shape, expected an array of at most %u integers",
+        return bad(c, NAP_ERR_FORMAT, t->name, "shape, expected an array of at most %d integers",
                    NAP_SAFE_MAX_DIMS);
     }
     t->n_dims = (uint32_t)n;
