@@ -322,6 +322,12 @@ const nap_tensor *nap_gguf_tensor_at(const nap_gguf *g, size_t i)
     return i < g->n_tensors ? &g->tensors[i].t : NULL;
 }
 
+size_t nap_gguf_tensor_index(const nap_gguf *g, const nap_tensor *t)
+{
+    const size_t stride = sizeof *g->tensors;
+    return (size_t)((const char *)t - (const char *)&g->tensors[0].t) / stride;
+}
+
 const nap_tensor *nap_gguf_tensor(const nap_gguf *g, const char *name)
 {
     size_t low = 0, high = g->n_tensors;

@@ -69,6 +69,7 @@ const nap_gguf_kv *nap_gguf_find(const nap_gguf *g, const char *key); /* NULL if
 size_t nap_gguf_tensor_count(const nap_gguf *g);
 const nap_tensor *nap_gguf_tensor_at(const nap_gguf *g, size_t i);
 const nap_tensor *nap_gguf_tensor(const nap_gguf *g, const char *name); /* NULL if absent */
+size_t nap_gguf_tensor_index(const nap_gguf *g, const nap_tensor *t);   /* of one of g's own */
 
 /* Reads bytes [offset, offset + len) of a tensor's data. Thread-safe. */
 nap_status nap_gguf_read(const nap_gguf *g, const nap_tensor *t, uint64_t offset, void *dst,
