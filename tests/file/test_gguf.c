@@ -215,6 +215,42 @@ static void writer_refuses_what_the_reader_would(void **state)
     nap_gguf_writer_destroy(w);
 }
 
+/* Values far larger than the reader's window of 64 KiB, first small ones, then one at a leap. */
+static void long_values_cross_the_window(void **state)
+{
+    (void)state;
+    enum { LONG = 1000000, WORDS = 30000 };
+    nap_error e;
+    nap_gguf_writer *w;
+    nap_buf out = {0};
+    const char *s, **words = malloc(WORDS * sizeof *words);
+    char *text = malloc(LONG);
+    size_t n;
+    uint64_t pos = 0;
+    assert_true(words && text);
+    for (size_t i = 0; i < LONG; i++) text[i] = (char)(i * 7 + i / 1000);
+    for (size_t i = 0; i < WORDS; i++) words[i] = i % 3 ? "one" : "twelve";
+    assert_int_equal(nap_gguf_writer_create(&w, &e), NAP_OK);
+    assert_int_equal(nap_gguf_put_string(w, "long", text, LONG, &e), NAP_OK);
+    assert_int_equal(nap_gguf_put_strings(w, "words", words, WORDS, &e), NAP_OK);
+    assert_int_equal(nap_gguf_put_u32(w, "last", 5, &e), NAP_OK);
+    assert_int_equal(nap_gguf_write_memory(w, &out, model_data, NULL, &e), NAP_OK);
+    nap_gguf *g = open_bytes(out.data, out.len);
+    assert_int_equal(nap_gguf_string(g, "long", &s, &n, &e), NAP_OK);
+    assert_int_equal(n, LONG);
+    assert_memory_equal(s, text, LONG);
+    const nap_gguf_kv *kv = nap_gguf_find(g, "words");
+    for (size_t i = 0; i < WORDS; i++) {
+        assert_true(nap_gguf_next_string(kv, &pos, &s, &n));
+        assert_true(n == strlen(words[i]) && memcmp(s, words[i], n) == 0);
+    }
+    nap_gguf_close(g);
+    nap_buf_free(&out);
+    nap_gguf_writer_destroy(w);
+    free(words);
+    free(text);
+}
+
 static void numbers_that_do_not_fit(void **state)
 {
     (void)state;
@@ -326,6 +362,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(values_of_gguf_py),
         cmocka_unit_test(lookups_name_the_key),
         cmocka_unit_test(writer_refuses_what_the_reader_would),
+        cmocka_unit_test(long_values_cross_the_window),
         cmocka_unit_test(numbers_that_do_not_fit),
         cmocka_unit_test(split_files_open_as_one),
     };

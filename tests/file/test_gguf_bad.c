@@ -642,6 +642,39 @@ static void split_claims_in_memory(void **state)
     refuse(&b, NAP_ERR_FORMAT, 47, "expected an integer");
 }
 
+/* A message says where: the header, an entry by its number until its name is known, then by it. */
+static void messages_say_where(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    nap_buf_puts(&b, "GGUF");
+    refuse(&b, NAP_ERR_FORMAT, 4, "bad.gguf: header, byte 4: version takes 4 bytes");
+    head(&b, 0, 2);
+    key_u32(&b, "first", 1);
+    number(&b, 1000, 8);
+    data(&b, 32);
+    refuse(&b, NAP_ERR_FORMAT, 45, "bad.gguf: key 2 of 2, byte 45: length of key 1000");
+    head(&b, 0, 2);
+    key_u32(&b, "first", 1);
+    text(&b, "second");
+    number(&b, 77, 4);
+    data(&b, 32);
+    refuse(&b, NAP_ERR_FORMAT, 59, "bad.gguf: key 'second', byte 59: value type 77");
+    head(&b, 1, 0);
+    number(&b, 1000, 8);
+    data(&b, 32);
+    refuse(&b, NAP_ERR_FORMAT, 24, "bad.gguf: tensor 1 of 1, byte 24: length of name 1000");
+    head(&b, 1, 1);
+    key_u32(&b, "first", 1);
+    const size_t at = tensor(&b, "blk.0.x", 32, 1, 99, 0) + 16;
+    data(&b, 32);
+    refuse(&b, NAP_ERR_UNSUPPORTED, at, "bad.gguf: tensor 'blk.0.x', byte 80: type 99");
+    head(&b, 1, 1);
+    key_u32(&b, "general.alignment", 5);
+    tensor(&b, "t", 8, 1, 0, 0);
+    refuse(&b, NAP_ERR_FORMAT, 53, "bad.gguf: key 'general.alignment', byte 53: alignment 5");
+}
+
 /* Names that only sorting tells apart quickly; a quadratic search would take minutes here. */
 static void many_alike_names(void **state)
 {
@@ -744,6 +777,7 @@ int main(void)
         cmocka_unit_test(bad_types),
         cmocka_unit_test(bad_places),
         cmocka_unit_test(split_claims_in_memory),
+        cmocka_unit_test(messages_say_where),
         cmocka_unit_test(many_alike_names),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(memory_runs_out_while_writing),
