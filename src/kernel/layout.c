@@ -159,10 +159,22 @@ static bool block_bytes(const nap_format *f, size_t rows, size_t cols, uint64_t 
            nap_mul_ok(records, r.bytes, out);
 }
 
+static void put_block(const nap_record *r, uint8_t *record, unsigned lane, const nap_format *f,
+                      const uint8_t *block)
+{
+    nap_block b;
+    nap_format_split(f, block, &b);
+    put_scales(r, record, lane, &b);
+    for (unsigned sub = 0; sub < r->block / 32; sub++) {
+        put_codes(r, record, sub, lane, b.code + (size_t)32 * sub);
+    }
+}
+
 static void block_pack(nap_matrix *m, size_t row_begin, size_t count, const void *src)
 {
     const nap_format *f = m->format;
     const nap_record r = nap_record_of(f);
+    const nap_direct_fn direct = nap_layout_direct(f);
     const size_t records = m->cols / r.block, row_bytes = records * f->block_bytes;
     uint8_t *to = (uint8_t *)m->data + row_begin / NAP_ROW_TILE * records * r.bytes;
     const uint8_t *from = src;
@@ -171,11 +183,11 @@ static void block_pack(nap_matrix *m, size_t row_begin, size_t count, const void
         for (size_t k = 0; k < records; k++, to += r.bytes) {
             if (lanes < NAP_ROW_TILE) memset(to, 0, r.bytes);
             for (unsigned lane = 0; lane < lanes; lane++) {
-                nap_block b;
-                nap_format_split(f, from + lane * row_bytes + k * f->block_bytes, &b);
-                put_scales(&r, to, lane, &b);
-                for (unsigned sub = 0; sub < r.block / 32; sub++) {
-                    put_codes(&r, to, sub, lane, b.code + 32 * sub);
+                const uint8_t *block = from + lane * row_bytes + k * f->block_bytes;
+                if (direct) {
+                    direct(&r, to, lane, block);
+                } else {
+                    put_block(&r, to, lane, f, block);
                 }
             }
         }

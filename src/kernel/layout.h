@@ -68,4 +68,10 @@ float nap_record_min(const nap_record *r, const uint8_t *record, unsigned g, uns
 void nap_record_codes(const nap_record *r, const uint8_t *record, unsigned sub, unsigned lane,
                       uint8_t code[32]);
 
+/* One block of the file to one lane of a record, without the canonical form; NULL for formats that
+ * have no such way. */
+typedef void (*nap_direct_fn)(const nap_record *r, uint8_t *record, unsigned lane,
+                              const uint8_t *block);
+nap_direct_fn nap_layout_direct(const nap_format *f);
+
 #endif
