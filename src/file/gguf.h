@@ -33,7 +33,7 @@ typedef struct nap_gguf_kv {
     const char *key; /* NUL-terminated, no NUL inside */
     size_t key_len;
     nap_gguf_kind kind;  /* ARRAY: see elem and count */
-    nap_gguf_kind elem;  /* element kind of an array (never ARRAY: nesting is refused) */
+    nap_gguf_kind elem;  /* of an array (never ARRAY: nesting is refused); else equal to kind */
     uint64_t count;      /* elements of an array; 1 otherwise */
     const uint8_t *data; /* little-endian value(s); strings are u64 length + bytes each */
     uint64_t size;       /* bytes at data */

@@ -698,6 +698,25 @@ static void many_alike_names(void **state)
     nap_buf_free(&b);
 }
 
+/* However large the tensors are, opening takes memory for the metadata only. */
+static void memory_follows_the_metadata(void **state)
+{
+    (void)state;
+    nap_buf b = {0};
+    nap_source *s;
+    nap_gguf *g;
+    nap_error e;
+    head(&b, 1, 0);
+    tensor(&b, "large", 1 << 22, 1, 24, 0);
+    data(&b, 1 << 22);
+    nap_alloc_fail_at(-1, false);
+    assert_int_equal(nap_source_memory(&s, "large.gguf", b.data, b.len, &e), NAP_OK);
+    assert_int_equal(nap_gguf_open_source(&g, s, &e), NAP_OK);
+    assert_true(nap_alloc_requested() < 100000);
+    nap_gguf_close(g);
+    nap_buf_free(&b);
+}
+
 /* Every allocation fails in turn, once and for good: a named error, nothing left behind. */
 static void memory_runs_out(void **state)
 {
@@ -779,6 +798,7 @@ int main(void)
         cmocka_unit_test(split_claims_in_memory),
         cmocka_unit_test(messages_say_where),
         cmocka_unit_test(many_alike_names),
+        cmocka_unit_test(memory_follows_the_metadata),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(memory_runs_out_while_writing),
     };
