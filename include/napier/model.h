@@ -18,8 +18,8 @@ extern "C" {
 typedef struct nap_model nap_model;
 
 /* Opens a GGUF file (the first of a split set opens all). Files that hold only a vocabulary open
- * too; an engine cannot be made from those. An architecture or tensor type this build does not
- * know still opens (so that it can be inspected); the engine refuses it by name. */
+ * too; an engine cannot be made from those. An architecture this build does not know still
+ * opens (so that it can be inspected); the engine refuses it by name. */
 NAP_API nap_status nap_model_open(nap_model **out, const char *path, nap_error *e);
 NAP_API void nap_model_close(nap_model *m);
 
@@ -68,8 +68,9 @@ typedef struct nap_verify_report {
     size_t nonfinite; /* tensors that hold NaN or infinite scales or values */
     char first_nonfinite[128];
 } nap_verify_report;
-/* Reads every tensor whole: all bytes are there, scales are finite, recorded hashes agree (keys
- * as gguf-hash writes them). The first failure is returned and named. */
+/* Reads every tensor whole: all bytes are there, values are finite, and hashes agree with those of
+ * a file PATH.manifest as llama.cpp's gguf-hash prints it (SHA-256 lines), if there is one. The
+ * first failure is returned and named. */
 NAP_API nap_status nap_model_verify(const nap_model *m, nap_progress_fn progress, void *user,
                                     nap_verify_report *report, nap_error *e);
 

@@ -13,6 +13,7 @@
 struct nap_model {
     nap_gguf *file;
     char *arch, *name, *description;
+    char (*types)[32]; /* per metadata entry: "u32", "str[49152]" */
     uint64_t bytes, params;
     size_t context;
     pthread_mutex_t lock; /* of all below */
@@ -101,6 +102,25 @@ static nap_status describe(nap_model *m, nap_error *e)
     return NAP_OK;
 }
 
+static nap_status name_types(nap_model *m, nap_error *e)
+{
+    static const char *const names[] = {"u8",   "i8",  "u16", "i16", "u32", "i32", "f32",
+                                        "bool", "str", "arr", "u64", "i64", "f64"};
+    const size_t n = nap_gguf_kv_count(m->file);
+    m->types = nap_calloc(n, sizeof *m->types);
+    if (!m->types) return nap_fail_memory(e, n * sizeof *m->types, "a model's metadata");
+    for (size_t i = 0; i < n; i++) {
+        const nap_gguf_kv *kv = nap_gguf_kv_at(m->file, i);
+        char *out = m->types[i];
+        if (kv->kind != NAP_GGUF_ARRAY)
+            snprintf(out, sizeof *m->types, "%s", names[kv->kind]);
+        else
+            snprintf(out, sizeof *m->types, "%s[%llu]", names[kv->elem],
+                     (unsigned long long)kv->count);
+    }
+    return NAP_OK;
+}
+
 /* A copy of a string value, or of `otherwise` if the file has none. */
 static nap_status copy_string(const nap_model *m, const char *key, const char *otherwise,
                               char **out, nap_error *e)
@@ -127,6 +147,7 @@ static nap_status open_file(nap_model *m, const char *path, nap_error *e)
     NAP_TRY(copy_string(m, "general.architecture", "", &m->arch, e));
     NAP_TRY(copy_string(m, "general.name", base_name(path), &m->name, e));
     NAP_TRY(describe(m, e));
+    NAP_TRY(name_types(m, e));
     char key[128];
     uint32_t context;
     nap_error ignored;
@@ -158,6 +179,7 @@ void nap_model_close(nap_model *m)
     nap_free(m->arch);
     nap_free(m->name);
     nap_free(m->description);
+    nap_free(m->types);
     nap_gguf_close(m->file);
     pthread_mutex_destroy(&m->lock);
     nap_free(m);
@@ -183,6 +205,11 @@ const char *nap_model_arch(const nap_model *m)
 const char *nap_model_name(const nap_model *m)
 {
     return m->name;
+}
+
+const char *nap_model_meta_type(const nap_model *m, size_t i)
+{
+    return i < nap_gguf_kv_count(m->file) ? m->types[i] : NULL;
 }
 
 const char *nap_model_description(const nap_model *m)
