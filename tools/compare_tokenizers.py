@@ -203,25 +203,28 @@ def ids_of(answer):
     return out
 
 
-def compare(args, peer, env, path, name, n):
+def compare(args, peer, env, path, name, n, cache):
     meta = readable(path)
     model = meta["tokenizer.ggml.model"][0].decode()
     tokens = meta["tokenizer.ggml.tokens"][0]
     types = meta.get("tokenizer.ggml.token_type", ([1] * len(tokens),))[0]
-    specials = [t for t, k in zip(tokens, types) if k in (2, 3, 4)]
-    rng = random.Random(f"{args.seed} {name}")
-    texts = Texts(rng, args.corpus, args.llama_tree, specials)
     # llama.cpp replaces bytes that are not UTF-8 before BPE (Napier keeps them), and decodes
     # overlong forms before WordPiece (Napier drops them).
     raw = model in ("llama", "t5")
+    if not cache:
+        specials = [t for t, k in zip(tokens, types) if k in (2, 3, 4)]
+        rng = random.Random(f"{args.seed} {name}")
+        texts = Texts(rng, args.corpus, args.llama_tree, specials)
+        made = []
+        while len(made) < n:
+            t = texts.text(raw)
+            if not (raw and model == "llama" and CUT_SPACE.search(t)):
+                made.append((rng.choice([0, 0, 1, 2, 3]), t))
+        requests = b"".join(struct.pack("<II", f, len(t)) + t for f, t in made)
+        cache.extend([texts, made, requests])
+    texts, made, requests = cache
     good = True
     exact = model in ("gpt2", "llama", "gemma4")
-    made = []
-    while len(made) < n:
-        t = texts.text(raw)
-        if not (raw and model == "llama" and CUT_SPACE.search(t)):
-            made.append((rng.choice([0, 0, 1, 2, 3]), t))
-    requests = b"".join(struct.pack("<II", f, len(t)) + t for f, t in made)
     both = [run(args.ours, path, requests), run(peer, path, requests, env)]
     if any(rc for rc, _ in both):
         print(f"{name}: exit codes {both[0][0]} (ours), {both[1][0]} (llama.cpp)")
@@ -280,13 +283,13 @@ def main():
         for path in vocabs:
             base = os.path.basename(path).replace("ggml-vocab-", "").replace(".gguf", "")
             if not names:
-                good &= compare(args, peer, env, path, base, args.n)
+                good &= compare(args, peer, env, path, base, args.n, [])
                 continue
-            meta = readable(path)
+            meta, cache = readable(path), []
             for pre in names:
                 changed = os.path.join(tmp, "changed.gguf")
                 with_pre(meta, pre, changed)
-                good &= compare(args, peer, env, changed, f"{base} as {pre}", args.n)
+                good &= compare(args, peer, env, changed, f"{base} as {pre}", args.n, cache)
     sys.exit(0 if good else 1)
 
 

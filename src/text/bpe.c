@@ -208,8 +208,13 @@ bool nap_bpe_encode(nap_work *w, const char *text, size_t len)
     for (size_t i = 0; i < w->pieces.n; i++) {
         size_t bytes = 0;
         while (unit < w->pieces.end[i]) bytes += nap_unit_bytes(w->units[unit++]);
-        if (!encode_piece(w, text, bytes)) return false;
-        text += bytes;
+        while (bytes > 0) {
+            const bool escaped = pre->flags & NAP_PRE_ESCAPE;
+            const size_t part = escaped ? nap_space_segment(w->v, text, bytes) : bytes;
+            if (!encode_piece(w, text, part)) return false;
+            text += part;
+            bytes -= part;
+        }
     }
     return true;
 }

@@ -29,13 +29,11 @@ static bool add_pair(nap_work *w, const char *text, uint32_t left, uint32_t righ
         &w->heap, (nap_heap_item){(uint64_t)priority(w->v->scores[t]) << 32 | left, right, len});
 }
 
-bool nap_spm_encode(nap_work *w, const char *plain, size_t len, bool first)
+static bool encode_segment(nap_work *w, const char *text, size_t len)
 {
     static const uint8_t char_len[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
     const size_t mark = sizeof NAP_SPACE_MARK - 1;
     const nap_vocab *v = w->v;
-    if (!nap_escape_spaces(w, plain, len, first && v->add_space_prefix, &len)) return false;
-    const char *text = w->text;
     if (!nap_work_symbols(w, len)) return false;
     nap_symbol *s = w->symbols;
     uint32_t n = 0;
@@ -78,6 +76,17 @@ bool nap_spm_encode(nap_work *w, const char *plain, size_t len, bool first)
             if (b == NAP_TOKEN_NONE) b = v->unk;
             if (b != NAP_TOKEN_NONE) nap_ids_put(&w->out, b);
         }
+    }
+    return true;
+}
+
+bool nap_spm_encode(nap_work *w, const char *plain, size_t len, bool first)
+{
+    if (!nap_escape_spaces(w, plain, len, first && w->v->add_space_prefix, &len)) return false;
+    for (size_t at = 0; at < len;) {
+        const size_t part = nap_space_segment(w->v, w->text + at, len - at);
+        if (!encode_segment(w, w->text + at, part)) return false;
+        at += part;
     }
     return true;
 }

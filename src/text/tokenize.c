@@ -60,6 +60,35 @@ bool nap_escape_spaces(nap_work *w, const char *text, size_t len, bool prefix, s
     return true;
 }
 
+static bool is_mark(const char *text, size_t len)
+{
+    const size_t mark = sizeof NAP_SPACE_MARK - 1;
+    return len >= mark && memcmp(text, NAP_SPACE_MARK, mark) == 0;
+}
+
+void nap_space_joins(nap_vocab *v)
+{
+    for (uint32_t i = 0; i < v->pieces.n; i++) {
+        const nap_text s = nap_intern_text(&v->pieces, i);
+        for (size_t at = 1; at < s.len; at++) {
+            if (is_mark(s.data + at, s.len - at)) v->space_joins[(uint8_t)s.data[at - 1]] = true;
+        }
+    }
+    /* Runs of marks stay together whatever the vocabulary. */
+    v->space_joins[(uint8_t)NAP_SPACE_MARK[sizeof NAP_SPACE_MARK - 2]] = true;
+}
+
+size_t nap_space_segment(const nap_vocab *v, const char *text, size_t len)
+{
+    for (size_t at = 1; at < len; at++) {
+        const char *next = memchr(text + at, NAP_SPACE_MARK[0], len - at);
+        if (!next) return len;
+        at = (size_t)(next - text);
+        if (!v->space_joins[(uint8_t)text[at - 1]] && is_mark(next, len - at)) return at;
+    }
+    return len;
+}
+
 static bool encode_plain(nap_work *w, const char *text, size_t len, bool first)
 {
     switch (w->v->model) {

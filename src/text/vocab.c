@@ -262,6 +262,7 @@ static nap_status build(nap_vocab *v, const nap_vocab_desc *d, nap_error *e)
     NAP_TRY(nap_special_build(v, e));
     if (v->model == NAP_BPE) NAP_TRY(nap_bpe_build(v, d, e));
     if (v->model == NAP_WORDPIECE) NAP_TRY(nap_wordpiece_build(v, e));
+    nap_space_joins(v);
     return NAP_OK;
 }
 

@@ -45,6 +45,7 @@ struct nap_vocab {
     uint8_t *is_end;
     int32_t byte_token[256]; /* token that stands for a byte, NAP_TOKEN_NONE if there is none */
     size_t longest;          /* bytes of the longest token */
+    bool space_joins[256];   /* by byte b: some token or merge holds b and U+2581 after it */
 
     nap_token bos, eos, eot, eom, unk, sep;
     bool add_bos, add_eos, add_space_prefix, remove_extra_spaces, lowercase, strip_accents;
@@ -132,6 +133,11 @@ int nap_char_byte(uint32_t cp);
 
 /* Copies `text` with spaces as U+2581 into w->text, after one more if `prefix`. */
 bool nap_escape_spaces(nap_work *w, const char *text, size_t len, bool prefix, size_t *out_len);
+/* Fills space_joins from all pieces; call it when they are complete. */
+void nap_space_joins(nap_vocab *v);
+/* Escaped text: length of the stretch at its beginning that nothing after it can merge with. One
+ * word of a text then costs a word's merging and not the text's. */
+size_t nap_space_segment(const nap_vocab *v, const char *text, size_t len);
 bool nap_work_text(nap_work *w, size_t len);
 bool nap_work_symbols(nap_work *w, size_t n);
 
