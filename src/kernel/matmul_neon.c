@@ -119,25 +119,37 @@ INLINE int32x4_t dot16(int32x4_t sum, const int8x16_t w[4], int8x16_t q)
     return vdotq_laneq_s32(sum, w[3], q, 3);
 }
 
-/* One block of 32 elements of one quad for one token. */
+/* The same place of a token that lies `bytes` after the first. */
+INLINE const void *at(const void *p, size_t bytes)
+{
+    return (const char *)p + bytes;
+}
+
+INLINE float float_at(const float *p, size_t bytes)
+{
+    return *(const float *)at(p, bytes);
+}
+
+/* One block of 32 elements of one quad for the token that lies `bytes` after the one of x. */
 INLINE float32x4_t add_block(float32x4_t acc, const nap_record r, const int8x16_t w[8],
                              const float32x4_t scale[2], const float32x4_t min[2],
-                             const nap_act_q8 *x, size_t b)
+                             const nap_act_q8 x, size_t b, size_t bytes)
 {
-    const float d = x->d[b];
+    const float d = float_at(x.d + b, bytes);
+    const int8_t *const q = at(x.q + 32 * b, bytes);
     const int32x4_t zero = vdupq_n_s32(0);
-    const int32x4_t first = dot16(zero, w, vld1q_s8(x->q + 32 * b));
-    const int8x16_t q1 = vld1q_s8(x->q + 32 * b + 16);
+    const int32x4_t first = dot16(zero, w, vld1q_s8(q));
     if (r.group == 32) {
-        const int32x4_t isum = dot16(first, w + 4, q1);
+        const int32x4_t isum = dot16(first, w + 4, vld1q_s8(q + 16));
         acc = vfmaq_f32(acc, vcvtq_f32_s32(isum), vmulq_n_f32(scale[0], d));
-        return r.min ? vfmaq_f32(acc, min[0], vdupq_n_f32(x->s[b])) : acc;
+        return r.min ? vfmaq_f32(acc, min[0], vdupq_n_f32(float_at(x.s + b, bytes))) : acc;
     }
-    const int32x4_t second = dot16(zero, w + 4, q1);
+    const int32_t *const sum = at(x.sum + 2 * b, bytes);
+    const int32x4_t second = dot16(zero, w + 4, vld1q_s8(q + 16));
     acc = vfmaq_f32(acc, vcvtq_f32_s32(first), vmulq_n_f32(scale[0], d));
-    if (r.min) acc = vfmaq_f32(acc, min[0], vdupq_n_f32(d * (float)x->sum[2 * b]));
+    if (r.min) acc = vfmaq_f32(acc, min[0], vdupq_n_f32(d * (float)sum[0]));
     acc = vfmaq_f32(acc, vcvtq_f32_s32(second), vmulq_n_f32(scale[1], d));
-    if (r.min) acc = vfmaq_f32(acc, min[1], vdupq_n_f32(d * (float)x->sum[2 * b + 1]));
+    if (r.min) acc = vfmaq_f32(acc, min[1], vdupq_n_f32(d * (float)sum[1]));
     return acc;
 }
 
@@ -148,11 +160,8 @@ INLINE void multiply(const nap_matmul_args *a, const nap_record r, bool table, s
     const nap_matrix *const m = a->w;
     const elements e = elements_of(m->format, table);
     const unsigned groups = 32 / r.group;
-    nap_act_q8 x[PREFILL_TOKENS];
-    float32x4_t acc[QUADS * DECODE_TOKENS]; /* which is no less than PREFILL_TOKENS */
-    for (unsigned t = 0; t < tokens; t++) {
-        x[t] = nap_act_q8_view((const char *)a->act + (t0 + t) * a->act_stride, m->cols);
-    }
+    const nap_act_q8 x = nap_act_q8_view(at(a->act, t0 * a->act_stride), m->cols);
+    float32x4_t acc[QUADS * DECODE_TOKENS]; /* no fewer than 1 * PREFILL_TOKENS */
 #pragma GCC unroll 16
     for (unsigned i = 0; i < quads * tokens; i++) acc[i] = vdupq_n_f32(0);
     const uint8_t *record = nap_tile(m, &r, row);
@@ -172,8 +181,8 @@ INLINE void multiply(const nap_matmul_args *a, const nap_record r, bool table, s
                 }
 #pragma GCC unroll 8
                 for (unsigned t = 0; t < tokens; t++) {
-                    acc[j * tokens + t] =
-                        add_block(acc[j * tokens + t], r, w, scale, min, &x[t], k / 32 + sub);
+                    acc[j * tokens + t] = add_block(acc[j * tokens + t], r, w, scale, min, x,
+                                                    k / 32 + sub, t * a->act_stride);
                 }
             }
         }
@@ -196,7 +205,9 @@ INLINE void decode(const nap_matmul_args *a, const nap_record r, bool table)
 {
     for (size_t row = a->row_begin; row < a->row_end; row += TILE) {
         size_t t = 0;
-        for (; t + 4 <= a->tokens; t += 4) multiply(a, r, table, row, 0, QUADS, t, 4);
+        for (; t + DECODE_TOKENS <= a->tokens; t += DECODE_TOKENS) {
+            multiply(a, r, table, row, 0, QUADS, t, DECODE_TOKENS);
+        }
         if (a->tokens - t >= 2) {
             multiply(a, r, table, row, 0, QUADS, t, 2);
             t += 2;
@@ -209,16 +220,16 @@ INLINE void prefill(const nap_matmul_args *a, const nap_record r, bool table)
 {
     for (size_t row = a->row_begin; row < a->row_end; row += TILE) {
         size_t t = 0;
-        for (; t + 8 <= a->tokens; t += 8) {
+        for (; t + PREFILL_TOKENS <= a->tokens; t += PREFILL_TOKENS) {
             for (unsigned quad = 0; quad < QUADS; quad++) {
-                multiply(a, r, table, row, quad, 1, t, 8);
+                multiply(a, r, table, row, quad, 1, t, PREFILL_TOKENS);
             }
         }
         nap_matmul_args rest = *a;
         rest.row_begin = row;
         if (row + TILE < a->row_end) rest.row_end = row + TILE;
         rest.tokens -= t;
-        rest.act = (const char *)a->act + t * a->act_stride;
+        rest.act = at(a->act, t * a->act_stride);
         rest.out += t * a->out_stride;
         if (rest.tokens > 0) decode(&rest, r, table);
     }
