@@ -17,7 +17,11 @@ void nap_matmul_float_ref(const nap_matmul_args *a); /* all float shapes, both p
     void nap_decode_##name##_##tier(const nap_matmul_args *a);                                     \
     void nap_prefill_##name##_##tier(const nap_matmul_args *a);
 #define NAP_DECLARE_BLOCK_AVX512(name, ...) NAP_DECLARE_BLOCK(name, avx512)
+#define NAP_DECLARE_BLOCK_AVX2(name, ...) NAP_DECLARE_BLOCK(name, avx2)
+#define NAP_DECLARE_BLOCK_AVXVNNI(name, ...) NAP_DECLARE_BLOCK(name, avxvnni)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX512)
+NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX2)
+NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVXVNNI)
 #define NAP_DECLARE_BLOCK_NEON(name, ...) NAP_DECLARE_BLOCK(name, neon)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_NEON)
 

@@ -36,6 +36,12 @@
     MATMUL(shape, f32, F32, ref, REF, nap_matmul_float_ref, nap_matmul_float_ref, 2,               \
            "portable C, the specification")
 
+#define BLOCK_AVX2(shape, ...)                                                                     \
+    MATMUL(shape, q8, Q8, avx2, AVX2, nap_decode_##shape##_avx2, nap_prefill_##shape##_avx2, 3,    \
+           "vpmaddubsw, widened as seldom as the code's bits allow")
+#define BLOCK_AVXVNNI(shape, ...)                                                                  \
+    MATMUL(shape, q8, Q8, avxvnni, AVXVNNI, nap_decode_##shape##_avxvnni,                          \
+           nap_prefill_##shape##_avxvnni, 4, "256-bit vpdpbusd, two halves of 8 rows")
 #define BLOCK_AVX512(shape, ...)                                                                   \
     MATMUL(shape, q8, Q8, avx512, AVX512, nap_decode_##shape##_avx512,                             \
            nap_prefill_##shape##_avx512, 5, "vpdpbusd on 16 rows; prefill through an L1 panel")
@@ -57,6 +63,8 @@ static const nap_kernel rows[] = {
     VECTOR(kv_store, KV_STORE, ref, REF, "portable C, the specification")
     VECTOR(attention, ATTENTION, ref, REF, "portable C, the specification")
 #if defined(__x86_64__)
+    NAP_BLOCK_SHAPES(BLOCK_AVX2)
+    NAP_BLOCK_SHAPES(BLOCK_AVXVNNI)
     NAP_BLOCK_SHAPES(BLOCK_AVX512)
     PREPARE_Q8(avx2, AVX2, "blocks of 32 in four registers")
     VECTOR(rmsnorm, RMSNORM, avx2, AVX2, "two 8-lane registers")
