@@ -23,6 +23,7 @@ static const int8_t signs[2] = {-1, 1};
         .first = (f), .count = (n), .offset = (off), .run = (n), .steps = 1, .base = 2,            \
         .bit = (b), .width = (w), .to = (dst)                                                      \
     }
+/* Items f.. as digits of base three, `s` digits a byte. */
 #define TRITS(f, n, off, r, s)                                                                     \
     {                                                                                              \
         .first = (f), .count = (n), .offset = (off), .run = (r), .steps = (s), .base = 3,          \
