@@ -13,17 +13,20 @@ NAP_FLOAT_SHAPES(NAP_DECLARE_LAYOUT)
 /* Matmul: one function per shape, tier and phase. */
 void nap_matmul_block_ref(const nap_matmul_args *a); /* all block shapes, both phases */
 void nap_matmul_float_ref(const nap_matmul_args *a); /* all float shapes, both phases */
-#define NAP_DECLARE_BLOCK(name, tier)                                                              \
+#define NAP_DECLARE_MATMUL(name, tier)                                                             \
     void nap_decode_##name##_##tier(const nap_matmul_args *a);                                     \
     void nap_prefill_##name##_##tier(const nap_matmul_args *a);
-#define NAP_DECLARE_BLOCK_AVX512(name, ...) NAP_DECLARE_BLOCK(name, avx512)
-#define NAP_DECLARE_BLOCK_AVX2(name, ...) NAP_DECLARE_BLOCK(name, avx2)
-#define NAP_DECLARE_BLOCK_AVXVNNI(name, ...) NAP_DECLARE_BLOCK(name, avxvnni)
+#define NAP_DECLARE_BLOCK_AVX512(name, ...) NAP_DECLARE_MATMUL(name, avx512)
+#define NAP_DECLARE_BLOCK_AVX2(name, ...) NAP_DECLARE_MATMUL(name, avx2)
+#define NAP_DECLARE_BLOCK_AVXVNNI(name, ...) NAP_DECLARE_MATMUL(name, avxvnni)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX512)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVX2)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_AVXVNNI)
-#define NAP_DECLARE_BLOCK_NEON(name, ...) NAP_DECLARE_BLOCK(name, neon)
+#define NAP_DECLARE_BLOCK_NEON(name, ...) NAP_DECLARE_MATMUL(name, neon)
 NAP_BLOCK_SHAPES(NAP_DECLARE_BLOCK_NEON)
+#define NAP_DECLARE_FLOATS(name)                                                                   \
+    NAP_DECLARE_MATMUL(name, avx512) NAP_DECLARE_MATMUL(name, avx2) NAP_DECLARE_MATMUL(name, neon)
+NAP_FLOAT_SHAPES(NAP_DECLARE_FLOATS)
 
 /* Vector operations: every tier may have any of them; table.c lists those that exist. */
 #define NAP_DECLARE_VECTORS(tier)                                                                  \

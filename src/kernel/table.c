@@ -50,6 +50,13 @@
     MATMUL(shape, q8, Q8, neon, NEON, nap_decode_##shape##_neon, nap_prefill_##shape##_neon, 8,    \
            "sdot on 4 rows a register; prefill shares the unpacking among 8 tokens")
 
+#define FLOAT_SIMD(shape, tier_, TIER, from)                                                       \
+    MATMUL(shape, f32, F32, tier_, TIER, nap_decode_##shape##_##tier_, nap_prefill_##shape##_##tier_,  \
+           from, "one row a lane, fma in the order of k")
+#define FLOAT_AVX512(shape) FLOAT_SIMD(shape, avx512, AVX512, 4)
+#define FLOAT_AVX2(shape) FLOAT_SIMD(shape, avx2, AVX2, 4)
+#define FLOAT_NEON(shape) FLOAT_SIMD(shape, neon, NEON, 4)
+
 static const nap_kernel rows[] = {
     NAP_BLOCK_SHAPES(BLOCK_REF)
     NAP_FLOAT_SHAPES(FLOAT_REF)
@@ -66,6 +73,8 @@ static const nap_kernel rows[] = {
     NAP_BLOCK_SHAPES(BLOCK_AVX2)
     NAP_BLOCK_SHAPES(BLOCK_AVXVNNI)
     NAP_BLOCK_SHAPES(BLOCK_AVX512)
+    NAP_FLOAT_SHAPES(FLOAT_AVX2)
+    NAP_FLOAT_SHAPES(FLOAT_AVX512)
     PREPARE_Q8(avx2, AVX2, "blocks of 32 in four registers")
     VECTOR(rmsnorm, RMSNORM, avx2, AVX2, "two 8-lane registers")
     VECTOR(rope, ROPE, avx2, AVX2, "pairs by in-register shuffles")
@@ -87,6 +96,7 @@ static const nap_kernel rows[] = {
 #endif
 #if defined(__aarch64__)
     NAP_BLOCK_SHAPES(BLOCK_NEON)
+    NAP_FLOAT_SHAPES(FLOAT_NEON)
     PREPARE_Q8(neon, NEON, "blocks of 32 in eight registers")
     VECTOR(rmsnorm, RMSNORM, neon, NEON, "four 4-lane registers")
     VECTOR(rope, ROPE, neon, NEON, "pairs by zip and transpose")
