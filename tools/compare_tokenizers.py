@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares Napier's token ids with llama.cpp's, live, on generated texts.
 
-    tools/compare_tokenizers.py --ours build/tests/text/ids_of --llama-tree DIR --llama-bin DIR
+    tools/compare_tokenizers.py --ours build/tests/text/ids_of [--llama-tree DIR --llama-bin DIR]
         [-n 100000] [--seed 1] [--pre-all] [--corpus FILE ...] [VOCAB.gguf ...]
 
 Without VOCAB.gguf: every vocabulary in DIR/models. With --pre-all each vocabulary is tried with
@@ -10,7 +10,8 @@ The texts are made of sentences in many scripts, source code, the expected-id fi
 special tokens, emoji, white space, digits, random characters of every category and, where
 llama.cpp takes them, random bytes. Every text is also decoded by Napier and must come back, at
 once and streamed, where the vocabulary can express it. Prints one line per vocabulary; exit code 1
-if any text differs. Needs Python 3 and a C compiler, nothing else.
+if any text differs. Needs Python 3 and a C compiler, nothing else. The folders default to the
+environment's NAPIER_LLAMA_TREE and NAPIER_LLAMA_BIN; without them the exit code is 77 (skipped).
 """
 import argparse
 import glob
@@ -194,6 +195,15 @@ def run(program, vocab, requests, env=None):
     return p.returncode, p.stdout
 
 
+def compile_peer(tree, libraries, folder):
+    here = os.path.dirname(os.path.abspath(__file__))
+    peer = os.path.join(folder, "peer_ids")
+    subprocess.run(["cc", "-O1", "-o", peer, os.path.join(here, "../tests/text/peer_ids.c"),
+                    "-I" + os.path.join(tree, "include"), "-I" + os.path.join(tree, "ggml/include"),
+                    "-L" + libraries, "-Wl,-rpath-link," + libraries, "-lllama"], check=True)
+    return peer
+
+
 def ids_of(answer):
     out, pos = [], 0
     while pos + 4 <= len(answer):
@@ -254,8 +264,8 @@ def compare(args, peer, env, path, name, n, cache):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--ours", required=True)
-    p.add_argument("--llama-tree", required=True)
-    p.add_argument("--llama-bin", required=True)
+    p.add_argument("--llama-tree", default=os.environ.get("NAPIER_LLAMA_TREE"))
+    p.add_argument("--llama-bin", default=os.environ.get("NAPIER_LLAMA_BIN"))
     p.add_argument("-n", type=int, default=100000)
     p.add_argument("--seed", default="1")
     p.add_argument("--show", type=int, default=3)
@@ -265,15 +275,12 @@ def main():
     p.add_argument("--corpus", action="append", default=[])
     p.add_argument("vocab", nargs="*")
     args = p.parse_args()
-    here = os.path.dirname(os.path.abspath(__file__))
+    if not args.llama_tree or not args.llama_bin:
+        print("skipped: NAPIER_LLAMA_TREE and NAPIER_LLAMA_BIN are not set")
+        sys.exit(77)
     good = True
     with tempfile.TemporaryDirectory() as tmp:
-        peer = os.path.join(tmp, "peer_ids")
-        subprocess.run(["cc", "-O1", "-o", peer, os.path.join(here, "../tests/text/peer_ids.c"),
-                        "-I" + os.path.join(args.llama_tree, "include"),
-                        "-I" + os.path.join(args.llama_tree, "ggml/include"),
-                        "-L" + args.llama_bin, "-Wl,-rpath-link," + args.llama_bin, "-lllama"],
-                       check=True)
+        peer = compile_peer(args.llama_tree, args.llama_bin, tmp)
         env = dict(os.environ, LD_LIBRARY_PATH=args.llama_bin)
         vocabs = args.vocab or sorted(glob.glob(os.path.join(args.llama_tree, "models", "*.gguf")))
         names = args.pre
@@ -293,4 +300,5 @@ def main():
     sys.exit(0 if good else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

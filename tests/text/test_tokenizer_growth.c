@@ -1,0 +1,90 @@
+/* Time must grow in proportion to the text: for each kind of vocabulary and each kind of text,
+ * twice the bytes take at most 2.3 times as long (the best of five runs each, in CPU time). */
+#include "base/rng.h"
+#include "cmocka_all.h"
+#include "text/vocabs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BYTES ((size_t)5 << 20)
+
+static void fill(const char *what, char *text, size_t len)
+{
+    nap_rng r;
+    nap_rng_seed(&r, 1);
+    for (size_t i = 0; i < len; i++) {
+        if (strcmp(what, "random bytes") == 0) {
+            text[i] = (char)nap_rng_below(&r, 256);
+        } else if (strcmp(what, "random letters") == 0) {
+            text[i] = (char)('a' + nap_rng_below(&r, 26));
+        } else if (strcmp(what, "random words") == 0) {
+            text[i] = "abcdefghijklmnopqrst     .,12\n"[nap_rng_below(&r, 30)];
+        } else if (strcmp(what, "special tokens, nearly") == 0) {
+            text[i] = "<|im_start|<|endoftext|"[i % 23];
+        } else {
+            text[i] = what[0];
+        }
+    }
+}
+
+static double seconds(const nap_vocab *v, const char *text, size_t len)
+{
+    double best = 1e9;
+    for (int k = 0; k < 5; k++) {
+        struct timespec a, b;
+        nap_token *ids = NULL;
+        size_t n;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+        assert_int_equal(nap_tokenize(v, text, len, NAP_TOKENIZE_PARSE_SPECIAL, &ids, &n, NULL),
+                         NAP_OK);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+        nap_tokens_free(ids);
+        const double t = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
+        if (t < best) best = t;
+    }
+    return best;
+}
+
+static void twice_the_text_twice_the_time(void **state)
+{
+    (void)state;
+    static const char *const vocabs[][2] = {
+        {"bpe.gguf", "gpt-2"},    {"bpe.gguf", "llama-bpe"},    {"bpe.gguf", "qwen2"},
+        {"bpe.gguf", "jais-2"},   {"bpe.gguf", "deepseek-llm"}, {"bpe.gguf", "tekken"},
+        {"bpe.gguf", "superbpe"}, {"bpe.gguf", "default"},      {"gemma4.gguf", "-"},
+        {"spm.gguf", "-"},        {"unigram.gguf", "-"},        {"wordpiece.gguf", "-"}};
+    static const char *const kinds[] = {"a",
+                                        " ",
+                                        "\n",
+                                        "1",
+                                        "random bytes",
+                                        "random letters",
+                                        "random words",
+                                        "special tokens, nearly"};
+    char *text = malloc(2 * BYTES);
+    size_t slow = 0;
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof vocabs / sizeof vocabs[0]; i++) {
+        nap_vocab *v = vocabs_open(vocabs[i][0], vocabs[i][1]);
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+            fill(kinds[k], text, 2 * BYTES);
+            const double one = seconds(v, text, BYTES), two = seconds(v, text, 2 * BYTES);
+            print_message("%-14s %-12s %-24s %5.2f s, %5.2f s, ratio %.2f\n", vocabs[i][0],
+                          vocabs[i][1], kinds[k][0] == '\n' ? "\\n" : kinds[k], one, two,
+                          two / one);
+            slow += two > 2.3 * one + 0.02;
+        }
+        nap_vocab_destroy(v);
+    }
+    free(text);
+    assert_int_equal(slow, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(twice_the_text_twice_the_time)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
