@@ -2,7 +2,7 @@
  * type, tiny random models with their golden logits inside.
  *
  * The float path is held to 2e-5 of the range of the logits, the fast path (int8 activations, f16
- * cache) to 4e-2, and to the reference's most likely token wherever that leads by more than twice
+ * cache) to 3e-2, and to the reference's most likely token wherever that leads by more than twice
  * the error. Feeding token by token must give the bits of feeding all at once. */
 #include "cmocka_all.h"
 
@@ -189,7 +189,7 @@ static void test_models(void **state)
         run_at_once(&x, NAP_PATH_FLOAT, logits);
         const double exact = compare(&x, logits, 2e-5, &same);
         run_at_once(&x, NAP_PATH_FAST, logits);
-        const double fast = compare(&x, logits, 4e-2, &same);
+        const double fast = compare(&x, logits, 3e-2, &same);
         printf("%-18s %12.2e %12.2e %3zu/%zu\n", names[i], exact, fast, same, x.n_positions);
         worst_float = fmax(worst_float, exact);
         worst_fast = fmax(worst_fast, fast);
