@@ -2,11 +2,12 @@
 
 # -ffp-contract=off: a fused multiply-add appears only where the source says fma, so that every
 # instruction set gives the same bits. -fno-math-errno lets sqrtf and friends become instructions;
-# no other relaxation of IEEE arithmetic is used anywhere.
+# no other relaxation of IEEE arithmetic is used anywhere. Only what is marked NAP_API is visible
+# outside the shared library.
 add_library(nap_flags INTERFACE)
 target_compile_options(nap_flags INTERFACE
   -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
-  -Wundef -Wwrite-strings -Wformat=2 -ffp-contract=off -fno-math-errno
+  -Wundef -Wwrite-strings -Wformat=2 -ffp-contract=off -fno-math-errno -fvisibility=hidden
   $<$<CONFIG:Release>:-O3>)
 target_compile_definitions(nap_flags INTERFACE _GNU_SOURCE)
 target_include_directories(nap_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)

@@ -111,12 +111,7 @@ static nap_status index_tensors(nap_gguf *g, nap_error *e)
 static nap_status adopt_tensors(nap_gguf *g, uint32_t i, nap_error *e)
 {
     gguf_part *p = &g->parts[i];
-    if (g->n_tensors == 0) {
-        nap_free(g->tensors);
-        g->tensors = p->tensors;
-        g->n_tensors = p->n_tensors;
-        p->tensors = NULL;
-    } else if (p->n_tensors > 0) {
+    if (p->n_tensors > 0) {
         const size_t total = g->n_tensors + p->n_tensors;
         gguf_tensor_entry *grown = nap_realloc(g->tensors, total, sizeof *grown);
         if (!grown) return nap_fail_memory(e, total * sizeof *grown, part_path(g, i));
@@ -135,14 +130,14 @@ static nap_status adopt_tensors(nap_gguf *g, uint32_t i, nap_error *e)
 static nap_status part_number(const nap_gguf *g, uint32_t part, const char *key, int64_t low,
                               int64_t high, int64_t def, int64_t *out, nap_error *e)
 {
-    const nap_gguf_kv *kv = gguf_part_find(&g->parts[part], key);
+    const nap_gguf_kv *kv = nap_gguf_part_find(&g->parts[part], key);
     *out = def;
     if (!kv) return NAP_OK;
     if (kv->kind == NAP_GGUF_ARRAY || !nap_gguf_elem_i64(kv, 0, out)) {
         return nap_fail(e, NAP_ERR_FORMAT, kv->offset,
                         "%s: key '%s', byte %llu: value of type %s, expected an integer",
                         part_path(g, part), key, (unsigned long long)kv->offset,
-                        gguf_kind_name(kv->kind));
+                        nap_gguf_kind_name(kv->kind));
     }
     if (*out < low || *out > high) {
         return nap_fail(e, NAP_ERR_FORMAT, kv->offset,
@@ -183,7 +178,7 @@ static nap_status open_split(nap_gguf *g, uint32_t no, nap_error *e)
     const nap_status status = nap_source_open(&p->source, path, e);
     nap_free(path);
     NAP_TRY(status);
-    NAP_TRY(gguf_part_parse(p, e));
+    NAP_TRY(nap_gguf_part_parse(p, e));
     NAP_TRY(part_number(g, no, "split.no", no, no, no, &found, e));
     NAP_TRY(part_number(g, no, "split.count", count, count, count, &found, e));
     return adopt_tensors(g, no, e);
@@ -227,7 +222,7 @@ static nap_status open_source(nap_gguf **out, nap_source *s, bool by_path, nap_e
     g->parts = parts;
     g->n_parts = 1;
     parts->source = s;
-    status = gguf_part_parse(parts, e);
+    status = nap_gguf_part_parse(parts, e);
     if (status == NAP_OK) status = index_keys(g, e);
     if (status == NAP_OK) status = adopt_tensors(g, 0, e);
     if (status == NAP_OK) status = open_splits(g, by_path, e);
@@ -256,7 +251,7 @@ nap_status nap_gguf_open(nap_gguf **out, const char *path, nap_error *e)
 void nap_gguf_close(nap_gguf *g)
 {
     if (!g) return;
-    for (uint32_t i = 0; i < g->n_parts; i++) gguf_part_free(&g->parts[i]);
+    for (uint32_t i = 0; i < g->n_parts; i++) nap_gguf_part_free(&g->parts[i]);
     nap_free(g->parts);
     nap_free(g->tensors);
     nap_free(g->by_key);

@@ -10,7 +10,7 @@
 
 bool nap_gguf_elem_i64(const nap_gguf_kv *kv, uint64_t i, int64_t *out)
 {
-    const unsigned size = gguf_kind_bytes(kv->elem);
+    const unsigned size = nap_gguf_kind_bytes(kv->elem);
     if (i >= kv->count || size == 0) return false;
     const uint64_t v = nap_get_le(kv->data + i * size, size);
     switch (kv->elem) {
@@ -87,7 +87,7 @@ static nap_status wrong_kind(const nap_gguf *g, const nap_gguf_kv *kv, const cha
                     "%s: key '%s', byte %llu: value of type %s%s, expected %s",
                     nap_show_path(nap_gguf_path(g)), nap_show(kv->key, kv->key_len).text,
                     (unsigned long long)kv->offset, array ? "array of " : "",
-                    gguf_kind_name(kv->elem), expected);
+                    nap_gguf_kind_name(kv->elem), expected);
 }
 
 nap_status nap_gguf_u32(const nap_gguf *g, const char *key, uint32_t *out, nap_error *e)

@@ -35,14 +35,14 @@ typedef struct cursor {
     size_t name_len;
 } cursor;
 
-const char *gguf_kind_name(uint32_t kind)
+const char *nap_gguf_kind_name(uint32_t kind)
 {
     static const char *const names[] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
                                         "bool", "string", "array", "u64", "i64", "f64"};
     return kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
 
-unsigned gguf_kind_bytes(uint32_t kind)
+unsigned nap_gguf_kind_bytes(uint32_t kind)
 {
     static const uint8_t bytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     return kind < sizeof bytes ? bytes[kind] : 0;
@@ -164,12 +164,12 @@ static nap_status check_bools(cursor *c, uint64_t at, uint64_t count)
 
 static nap_status read_elements(cursor *c, nap_gguf_kv *kv, uint64_t count_at)
 {
-    const unsigned size = gguf_kind_bytes(kv->elem);
+    const unsigned size = nap_gguf_kind_bytes(kv->elem);
     const uint64_t left = c->size - c->pos, least = size ? size : 8;
     if (kv->count > left / least) {
         return bad(c, NAP_ERR_FORMAT, count_at,
                    "array of %llu x %s, expected at most %llu in the %llu bytes left",
-                   (unsigned long long)kv->count, gguf_kind_name(kv->elem),
+                   (unsigned long long)kv->count, nap_gguf_kind_name(kv->elem),
                    (unsigned long long)(left / least), (unsigned long long)left);
     }
     if (size) {
@@ -212,7 +212,7 @@ static nap_status read_value(cursor *c, nap_gguf_kv *kv)
     } else if (kind == NAP_GGUF_STRING) {
         NAP_TRY(skip_string(c, "string", "length of string"));
     } else {
-        const unsigned size = gguf_kind_bytes(kind);
+        const unsigned size = nap_gguf_kind_bytes(kind);
         NAP_TRY(need(c, size, "value"));
         if (kind == NAP_GGUF_BOOL) NAP_TRY(check_bools(c, c->pos, 1));
         c->pos += size;
@@ -350,7 +350,7 @@ static nap_status read_alignment(cursor *c)
     c->section = "key";
     if (kv->kind != NAP_GGUF_U32) {
         return bad(c, NAP_ERR_FORMAT, kv->offset, "value of type %s, expected u32",
-                   gguf_kind_name(kv->kind));
+                   nap_gguf_kind_name(kv->kind));
     }
     const uint32_t a = (uint32_t)nap_get_le(c->p->meta + kv->offset, 4);
     if (a == 0 || (a & (a - 1)) != 0 || a > GGUF_ALIGNMENT_MAX) {
@@ -365,7 +365,6 @@ static nap_status read_alignment(cursor *c)
 static nap_status place_tensors(cursor *c)
 {
     uint64_t data_at;
-    if (c->p->n_tensors == 0) return NAP_OK;
     if (!nap_align_ok(c->pos, c->p->alignment, &data_at)) data_at = UINT64_MAX;
     c->section = "tensor";
     for (size_t i = 0; i < c->p->n_tensors; i++) {
@@ -448,7 +447,7 @@ static nap_status read_count(cursor *c, const char *what, unsigned least, uint64
     return NAP_OK;
 }
 
-nap_status gguf_part_parse(gguf_part *p, nap_error *e)
+nap_status nap_gguf_part_parse(gguf_part *p, nap_error *e)
 {
     cursor c = {.p = p, .size = nap_source_size(p->source), .e = e};
     uint64_t n_tensors, n_kv;
@@ -463,7 +462,7 @@ nap_status gguf_part_parse(gguf_part *p, nap_error *e)
     return NAP_OK;
 }
 
-void gguf_part_free(gguf_part *p)
+void nap_gguf_part_free(gguf_part *p)
 {
     nap_source_close(p->source);
     nap_free(p->meta);
@@ -472,7 +471,7 @@ void gguf_part_free(gguf_part *p)
     memset(p, 0, sizeof *p);
 }
 
-const nap_gguf_kv *gguf_part_find(const gguf_part *p, const char *key)
+const nap_gguf_kv *nap_gguf_part_find(const gguf_part *p, const char *key)
 {
     for (size_t i = 0; i < p->n_kv; i++) {
         if (strcmp(p->kv[i].kv.key, key) == 0) return &p->kv[i].kv;

@@ -31,14 +31,15 @@ typedef struct gguf_part {
     size_t n_tensors;
 } gguf_part;
 
-/* Fills `p` from p->source. On failure what was taken so far stays in `p` for gguf_part_free. */
-nap_status gguf_part_parse(gguf_part *p, nap_error *e);
-void gguf_part_free(gguf_part *p);
-const nap_gguf_kv *gguf_part_find(const gguf_part *p, const char *key);
+/* Fills `p` from p->source. On failure what was taken so far stays in `p` for nap_gguf_part_free.
+ */
+nap_status nap_gguf_part_parse(gguf_part *p, nap_error *e);
+void nap_gguf_part_free(gguf_part *p);
+const nap_gguf_kv *nap_gguf_part_find(const gguf_part *p, const char *key);
 
 /* "u32", "string", ...; "?" beyond the known kinds. Bytes of a number; 0 for string and array. */
-const char *gguf_kind_name(uint32_t kind);
-unsigned gguf_kind_bytes(uint32_t kind);
+const char *nap_gguf_kind_name(uint32_t kind);
+unsigned nap_gguf_kind_bytes(uint32_t kind);
 
 #define GGUF_ALIGNMENT_KEY "general.alignment"
 enum { GGUF_ALIGNMENT_DEFAULT = 32, GGUF_ALIGNMENT_MAX = 1 << 20 };

@@ -114,7 +114,7 @@ static nap_status check_buffers(const nap_gguf_writer *w, nap_error *e)
 /* Do `count` values of the kind fill exactly `size` bytes, with bools 0 or 1? */
 static bool value_ok(const nap_gguf_kv *kv)
 {
-    const unsigned bytes = gguf_kind_bytes(kv->elem);
+    const unsigned bytes = nap_gguf_kind_bytes(kv->elem);
     if (kv->kind > NAP_GGUF_F64 || kv->elem > NAP_GGUF_F64 || kv->elem == NAP_GGUF_ARRAY) {
         return false;
     }
@@ -145,7 +145,7 @@ static nap_status take_alignment(nap_gguf_writer *w, const nap_gguf_kv *kv, nap_
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
                         "key '%s' with %s %u, expected u32, a power of two up to %d, put before "
                         "the first tensor",
-                        GGUF_ALIGNMENT_KEY, gguf_kind_name(kv->kind), a, GGUF_ALIGNMENT_MAX);
+                        GGUF_ALIGNMENT_KEY, nap_gguf_kind_name(kv->kind), a, GGUF_ALIGNMENT_MAX);
     }
     w->alignment = a;
     return NAP_OK;
@@ -157,7 +157,7 @@ nap_status nap_gguf_put(nap_gguf_writer *w, const nap_gguf_kv *kv, nap_error *e)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
                         "key '%s': %llu x %s in %llu bytes, expected a value of the GGUF format",
                         nap_show(kv->key, strlen(kv->key)).text, (unsigned long long)kv->count,
-                        gguf_kind_name(kv->elem), (unsigned long long)kv->size);
+                        nap_gguf_kind_name(kv->elem), (unsigned long long)kv->size);
     }
     if (strcmp(kv->key, GGUF_ALIGNMENT_KEY) == 0) NAP_TRY(take_alignment(w, kv, e));
     NAP_TRY(take_name(&w->keys, "key", kv->key, e));
@@ -176,7 +176,7 @@ static nap_status put_scalar(nap_gguf_writer *w, const char *key, nap_gguf_kind 
                              nap_error *e)
 {
     uint8_t le[8];
-    const unsigned size = gguf_kind_bytes(kind);
+    const unsigned size = nap_gguf_kind_bytes(kind);
     nap_put_le(le, bits, size);
     const nap_gguf_kv kv = {
         .key = key, .kind = kind, .elem = kind, .count = 1, .data = le, .size = size};
@@ -222,7 +222,7 @@ nap_status nap_gguf_put_array(nap_gguf_writer *w, const char *key, nap_gguf_kind
                             .elem = elem,
                             .count = count,
                             .data = data,
-                            .size = count * gguf_kind_bytes(elem)};
+                            .size = count * nap_gguf_kind_bytes(elem)};
     return nap_gguf_put(w, &kv, e);
 }
 

@@ -1,0 +1,18 @@
+# cmake --install: the program, both libraries, the headers, a pkg-config file, the manual page and
+# the shell completion. Included last, when all targets are there.
+if(TARGET napier)
+  install(TARGETS napier napier_shared
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/napier DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h")
+  install(FILES ${CMAKE_SOURCE_DIR}/docs/napier.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${CMAKE_SOURCE_DIR}/tools/completion.bash RENAME napier
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+  # What the static library needs besides: pkg-config modules, and the C library's parts.
+  set(NAPIER_PC_MODULES "jansson libsodium libutf8proc libzip")
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/napier.pc.in ${CMAKE_BINARY_DIR}/napier.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/napier.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
