@@ -2,6 +2,7 @@
  * typed look-ups. */
 #include "cmocka_all.h"
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "file/gguf_write.h"
 #include "models.h"
@@ -326,6 +327,16 @@ static void split_files_open_as_one(void **state)
     assert_int_equal(nap_gguf_read(g, t, 0, bytes, sizeof bytes, &e), NAP_OK);
     assert_int_equal(bytes[23], (uint8_t)(37 + 23 * 11));
     nap_gguf_close(g);
+
+    for (long fail_at = 0;; fail_at++) { /* memory runs out at each allocation in turn */
+        assert_true(fail_at < 1000);
+        nap_alloc_fail_at(fail_at, false);
+        const nap_status status = nap_gguf_open(&g, first, &e);
+        const long made = nap_alloc_fail_at(-1, false);
+        nap_gguf_close(g);
+        if (status == NAP_OK && made <= fail_at) break;
+        if (status != NAP_OK) assert_int_equal(status, NAP_ERR_MEMORY);
+    }
 
     snprintf(path, sizeof path, "%s-00002-of-00003.gguf", stem);
     assert_int_equal(nap_gguf_open(&g, path, &e), NAP_ERR_ARGUMENT); /* not the first part */
