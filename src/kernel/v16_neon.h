@@ -26,6 +26,7 @@ static inline v16 v16_load(const float *p)
 
 static inline v16 v16_load_n(const float *p, size_t n)
 {
+    if (n == 16) return v16_load(p);
     float part[16] = {0};
     memcpy(part, p, n * sizeof *p);
     return v16_load(part);
@@ -39,8 +40,8 @@ static inline void v16_store(float *p, v16 a)
 static inline void v16_store_n(float *p, v16 a, size_t n)
 {
     float part[16];
-    v16_store(part, a);
-    memcpy(p, part, n * sizeof *p);
+    v16_store(n == 16 ? p : part, a);
+    if (n < 16) memcpy(p, part, n * sizeof *p);
 }
 
 static inline v16 v16_load_h(const uint16_t *p)
