@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import subprocess
+import warnings
 
 import jinja2
 import jinja2.ext
@@ -15,6 +16,8 @@ import jinja2.sandbox
 
 NOW = 1721995200  # 2024-07-26 12:00:00 UTC, the clock of tests/template/template_batch.c
 MESSAGE_BYTES = 495  # what nap_error.text holds
+
+warnings.simplefilter("ignore", SyntaxWarning)  # of the Python code that jinja2 generates
 
 OK, REFUSED, FAILED = "ok", "refused", "failed"
 

@@ -71,6 +71,8 @@ bool nap_j_call_value(nap_j_run *r, nap_j_val f, nap_j_call *args, nap_j_val *ou
 {
     switch (f.type) {
     case NAP_J_FUNC:
+        if (f.u.fn->self.type == NAP_J_STR)
+            return nap_j_call_str(r, f.u.fn->row, f.u.fn->self, args, out);
         return nap_j_call_row(r, f.u.fn->row, f.u.fn->self, args, out);
     case NAP_J_MACRO:
         return nap_j_call_macro(r, f.u.macro, args, out);

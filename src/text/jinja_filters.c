@@ -21,9 +21,7 @@ static bool text_method(nap_j_run *r, const char *name, nap_j_val in, const nap_
 {
     nap_j_val s = in;
     if (in.type != NAP_J_STR && !nap_j_to_string(r, in, &s)) return false;
-    const bool markup = s.u.s->markup;
-    return nap_j_call_row(r, nap_j_find_str_method(name, strlen(name)), s, c, out) &&
-           (!markup || nap_j_markup(r, *out, out));
+    return nap_j_call_str(r, nap_j_find_str_method(name, strlen(name)), s, c, out);
 }
 
 #define TEXT_FILTER(fn, method)                                                                    \
@@ -167,7 +165,6 @@ static bool f_truncate(nap_j_run *r, nap_j_val in, const nap_j_call *c, nap_j_va
     int64_t length, leeway;
     bool kill;
     nap_j_val end = c->arg[2], cut;
-    if (in.type != NAP_J_STR) return nap_j_raise(r, "truncate takes a string");
     if (!nap_j_int_arg(r, c->arg[0], 255, &length) || !truth_arg(r, c->arg[1], false, &kill) ||
         !nap_j_int_arg(r, c->arg[3].type == NAP_J_NONE ? nap_j_missing() : c->arg[3], 5, &leeway))
         return false;
@@ -176,8 +173,10 @@ static bool f_truncate(nap_j_run *r, nap_j_val in, const nap_j_call *c, nap_j_va
     if (length < (int64_t)end.u.s->chars || leeway < 0)
         return nap_j_raise(r,
                            "truncate: the length is below that of the end, or leeway below zero");
-    if ((int64_t)in.u.s->chars <= length || (int64_t)in.u.s->chars - length <= leeway)
-        return *out = in, true;
+    size_t n; /* anything with a length passes if it is short */
+    if (!nap_j_length(r, in, &n)) return false;
+    if ((int64_t)n <= length || (int64_t)n - length <= leeway) return *out = in, true;
+    if (in.type != NAP_J_STR) return nap_j_raise(r, "truncate takes a string");
     if (!nap_j_substring(r, in.u.s, 0, (size_t)(length - (int64_t)end.u.s->chars), &cut))
         return false;
     const char *space = kill ? NULL : memrchr(cut.u.s->p, ' ', cut.u.s->n);

@@ -229,7 +229,8 @@ static bool f_first(nap_j_run *r, nap_j_val in, const nap_j_call *c, nap_j_val *
 static bool reversible(nap_j_val v)
 {
     return v.type == NAP_J_STR || v.type == NAP_J_LIST || v.type == NAP_J_TUPLE ||
-           v.type == NAP_J_DICT || v.type == NAP_J_RANGE || v.type == NAP_J_VIEW;
+           v.type == NAP_J_DICT || v.type == NAP_J_RANGE || v.type == NAP_J_VIEW ||
+           v.type == NAP_J_UNDEFINED;
 }
 
 static bool f_last(nap_j_run *r, nap_j_val in, const nap_j_call *c, nap_j_val *out)

@@ -286,10 +286,10 @@ bool nap_j_percent(nap_j_run *r, const nap_j_str *f, nap_j_val args, nap_j_val *
         i = at + 1;
         if (next && !percent_one(r, &b, f, &i, &a)) return false;
     }
-    /* A single value that is no mapping must be used; a list or dict may stay unused. */
-    const bool sequence =
-        args.type == NAP_J_DICT || args.type == NAP_J_LIST || args.type == NAP_J_RANGE;
-    if (args.type == NAP_J_TUPLE ? a.next < args.u.l->n : a.next == 0 && !sequence)
+    /* A single value that is no mapping must be used; what has subscripts may stay unused. */
+    const bool mapping = args.type == NAP_J_DICT || args.type == NAP_J_LIST ||
+                         args.type == NAP_J_RANGE || args.type == NAP_J_UNDEFINED;
+    if (args.type == NAP_J_TUPLE ? a.next < args.u.l->n : a.next == 0 && !mapping)
         return nap_j_raise(r, "not all arguments converted during string formatting");
     return nap_j_sb_string(r, &b, out);
 }
@@ -458,7 +458,7 @@ static bool brace_field(nap_j_run *r, brace_state *st, const char *p, size_t n, 
 
 static bool brace_text(nap_j_run *r, brace_state *st, const nap_j_str *f, int depth, nap_j_sb *b)
 {
-    if (depth > 2) return nap_j_raise(r, "Max string recursion exceeded");
+    if (depth > 3) return nap_j_raise(r, "Max string recursion exceeded");
     for (size_t i = 0; i < f->n;) {
         const char c = f->p[i];
         const bool doubled = i + 1 < f->n && f->p[i + 1] == c;

@@ -403,6 +403,8 @@ static bool repeat_sequence(nap_j_run *r, nap_j_val s, int64_t times, nap_j_val 
 bool nap_j_binary(nap_j_run *r, nap_j_op op, nap_j_val a, nap_j_val b, nap_j_val *out)
 {
     int64_t i, k;
+    if (a.type == NAP_J_STR && op == NAP_J_MOD && a.u.s->markup)
+        return nap_j_unsupported(r, "%% of a string marked safe");
     if (a.type == NAP_J_STR && op == NAP_J_MOD) return nap_j_percent(r, a.u.s, b, out);
     if (a.type == NAP_J_UNDEFINED) return undefined_error(r, a);
     if (b.type == NAP_J_UNDEFINED) return undefined_error(r, b);

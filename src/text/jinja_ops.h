@@ -49,6 +49,9 @@ bool nap_j_parse_int(nap_j_run *r, const char *p, size_t n, int64_t base, int64_
 bool nap_j_concat(nap_j_run *r, const nap_j_str *a, const nap_j_str *b, nap_j_val *out);
 bool nap_j_escape(nap_j_run *r, nap_j_val v, nap_j_val *out); /* HTML, as markupsafe */
 bool nap_j_markup(nap_j_run *r, nap_j_val v, nap_j_val *out);
+/* A method of a string that may be marked: markup stays markup, and what is put in is escaped. */
+bool nap_j_call_str(nap_j_run *r, const nap_j_row *row, nap_j_val self, const nap_j_call *c,
+                    nap_j_val *out);
 
 /* x.name, x[key], x[a:b:c]. */
 bool nap_j_getattr(nap_j_run *r, nap_j_val v, const nap_j_str *name, nap_j_val *out);

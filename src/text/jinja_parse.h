@@ -30,6 +30,8 @@ bool nap_j_parse_expression(nap_j_parser *p, bool with_cond, nap_j_node **out);
 bool nap_j_parse_tuple(nap_j_parser *p, bool with_cond, const char *until, nap_j_node **out);
 bool nap_j_parse_target(nap_j_parser *p, const char *until, bool with_namespace, nap_j_node **out);
 bool nap_j_parse_filters(nap_j_parser *p, nap_j_node *in, bool inline_start, nap_j_node **out);
+bool nap_j_parse_string(nap_j_parser *p, nap_j_node **out);
+bool nap_j_parse_number(nap_j_parser *p, nap_j_node **out);
 bool nap_j_parse_name(nap_j_parser *p, const nap_j_str **out);
 
 /* Tokens. */

@@ -198,12 +198,15 @@ static bool put_items(nap_j_run *r, nap_j_sb *b, const nap_j_list *l, const char
     return ok && nap_j_puts(r, b, close);
 }
 
-static bool put_dict(nap_j_run *r, nap_j_sb *b, const nap_j_dict *d)
+static bool put_dict(nap_j_run *r, nap_j_sb *b, nap_j_dict *d)
 {
+    if (d->showing) return nap_j_puts(r, b, "{...}");
+    d->showing = true;
     bool ok = nap_j_putc(r, b, '{');
     for (size_t i = 0; ok && i < d->n; i++)
         ok = (i == 0 || nap_j_puts(r, b, ", ")) && nap_j_put_repr(r, b, d->e[i].key) &&
              nap_j_puts(r, b, ": ") && nap_j_put_repr(r, b, d->e[i].val);
+    d->showing = false;
     return ok && nap_j_putc(r, b, '}');
 }
 

@@ -504,3 +504,76 @@ const nap_j_row *nap_j_find_str_method(const char *name, size_t n)
     const nap_j_row *row = nap_j_find_row(nap_j_str_rows, name, n);
     return row ? row : nap_j_find_row(nap_j_str_more_rows, name, n);
 }
+
+/* What markupsafe's string type does with the methods it overrides. */
+static const struct {
+    const char *name;
+    enum { ESCAPES, ONLY_MARKS, ESCAPES_ITEMS, UNSUPPORTED } how;
+} g_markup[] = {
+    {"capitalize", ESCAPES},   {"title", ESCAPES},      {"lower", ESCAPES},
+    {"upper", ESCAPES},        {"replace", ESCAPES},    {"ljust", ESCAPES},
+    {"rjust", ESCAPES},        {"lstrip", ESCAPES},     {"rstrip", ESCAPES},
+    {"center", ESCAPES},       {"strip", ESCAPES},      {"expandtabs", ESCAPES},
+    {"swapcase", ESCAPES},     {"zfill", ESCAPES},      {"removeprefix", ESCAPES},
+    {"removesuffix", ESCAPES}, {"partition", ESCAPES},  {"rpartition", ESCAPES},
+    {"split", ONLY_MARKS},     {"rsplit", ONLY_MARKS},  {"splitlines", ONLY_MARKS},
+    {"join", ESCAPES_ITEMS},   {"format", UNSUPPORTED}, {"format_map", UNSUPPORTED},
+};
+
+/* Escapes the strings among `v` (all values, if `all`) into an array of its own. */
+static bool escape_values(nap_j_run *r, const nap_j_val *v, size_t n, bool all, nap_j_val **out)
+{
+    nap_j_val *copy = nap_j_alloc(r, n * sizeof *copy);
+    if (!copy) return false;
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = v[i];
+        if ((all || v[i].type == NAP_J_STR) && !nap_j_escape(r, v[i], &copy[i])) return false;
+    }
+    *out = copy;
+    return true;
+}
+
+static bool mark_result(nap_j_run *r, nap_j_val *v)
+{
+    if (v->type == NAP_J_STR) return nap_j_markup(r, *v, v);
+    nap_j_vec vec = {0};
+    const nap_j_type type = v->type;
+    for (size_t i = 0; i < v->u.l->n; i++) {
+        nap_j_val item;
+        if (!nap_j_markup(r, v->u.l->v[i], &item) || !nap_j_push(r, &vec, item)) return false;
+    }
+    if (!nap_j_vec_list(r, &vec, v)) return false;
+    v->type = type;
+    return true;
+}
+
+bool nap_j_call_str(nap_j_run *r, const nap_j_row *row, nap_j_val self, const nap_j_call *c,
+                    nap_j_val *out)
+{
+    nap_j_call args = *c;
+    nap_j_val list;
+    const nap_j_list *items;
+    size_t i = 0;
+    const size_t n = self.u.s->markup ? sizeof g_markup / sizeof g_markup[0] : 0;
+    while (i < n && strcmp(g_markup[i].name, row->name) != 0) i++;
+    if (i == n) return nap_j_call_row(r, row, self, c, out);
+    switch (g_markup[i].how) {
+    case ESCAPES:
+        if (!escape_values(r, c->pos, c->n, false, &args.pos)) return false;
+        break;
+    case ESCAPES_ITEMS:
+        if (c->n != 1 || c->nkw) break;
+        if (!nap_j_to_list(r, c->pos[0], &items)) return false;
+        nap_j_val *escaped;
+        if (!escape_values(r, items->v, items->n, true, &escaped) ||
+            !nap_j_sequence(r, NAP_J_LIST, escaped, items->n, &list))
+            return false;
+        args.pos = &list;
+        break;
+    case UNSUPPORTED:
+        return nap_j_unsupported(r, "%s of a string marked safe", row->name);
+    case ONLY_MARKS:
+        break;
+    }
+    return nap_j_call_row(r, row, self, &args, out) && mark_result(r, out);
+}

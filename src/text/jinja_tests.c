@@ -31,8 +31,30 @@ TEST(t_callable, v.type == NAP_J_FUNC || v.type == NAP_J_MACRO || v.type == NAP_
                      v.type == NAP_J_JOINER || v.type == NAP_J_UNDEFINED)
 TEST(t_escaped, v.type == NAP_J_STR && v.u.s->markup)
 TEST(t_sameas, nap_j_same(v, c->arg[0]))
-TEST(t_filter, v.type == NAP_J_STR && nap_j_find_filter(v.u.s->p, v.u.s->n))
-TEST(t_test, v.type == NAP_J_STR && nap_j_find_test(v.u.s->p, v.u.s->n))
+
+/* Is there a filter, or test, of that name? Asked of a Python dict, so the name must be hashable.
+ */
+static bool name_known(nap_j_run *r, nap_j_val v, const nap_j_row *(*find)(const char *, size_t),
+                       nap_j_val *out)
+{
+    bool hashable;
+    if (!nap_j_hashable(r, v, &hashable)) return false;
+    if (!hashable) return nap_j_raise(r, "unhashable type: '%s'", nap_j_type_name(v));
+    *out = nap_j_bool(v.type == NAP_J_STR && find(v.u.s->p, v.u.s->n));
+    return true;
+}
+
+static bool t_filter(nap_j_run *r, nap_j_val v, const nap_j_call *c, nap_j_val *out)
+{
+    (void)c;
+    return name_known(r, v, nap_j_find_filter, out);
+}
+
+static bool t_test(nap_j_run *r, nap_j_val v, const nap_j_call *c, nap_j_val *out)
+{
+    (void)c;
+    return name_known(r, v, nap_j_find_test, out);
+}
 
 /* v % by == want */
 static bool remainder_is(nap_j_run *r, nap_j_val v, nap_j_val by, int64_t want, nap_j_val *out)

@@ -93,6 +93,7 @@ struct nap_j_dict { /* insertion-ordered; `index` (open addressing) only from 9 
     nap_j_pair *e;
     uint32_t *index;
     size_t n, cap, index_cap;
+    bool showing; /* its repr is being written: a namespace may hold itself */
 };
 
 struct nap_j_range {

@@ -118,7 +118,10 @@ nap_status nap_template_render(const nap_template *t, const char *json, size_t j
 {
     nap_j_run r = {.text = t->text, .e = e, .status = NAP_OK};
     set_limits(&r, limits, json_len);
+    const uint64_t max_output = r.max_output;
+    r.max_output = UINT64_MAX / 2; /* the caller's data may be larger than what is made of it */
     bool ok = nap_j_read_json(&r, json, json_len, &r.globals) && add_globals(&r);
+    r.max_output = max_output;
     nap_j_scope *root = ok ? nap_j_scope_new(&r, NULL) : NULL;
     ok = root && nap_j_exec(&r, root, t->body) == NAP_J_GO_ON;
     if (ok && !(*out = nap_buf_put(&r.out, "", 0) ? nap_buf_take(&r.out, len) : NULL)) {
