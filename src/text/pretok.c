@@ -111,23 +111,23 @@ VARIANT(spark_words, .contraction = NAP_CONTRACT_NONE, .letters = L | M,
 #define RUN(name, lead_, min_, max_, ...)                                                   \
     static const nap_run_rule name = {                                                      \
         .lead = (lead_), .min = (min_), .max = (max_), .n_sets = 1, .sets = {{__VA_ARGS__}}};
-RUN(number, NAP_LEAD_NONE, 1, 1, N)
-RUN(number3, NAP_LEAD_NONE, 1, 3, N)
-RUN(numbers, NAP_LEAD_NONE, 1, 0, N)
+RUN(number, NAP_LEAD_NONE, 1, 1, .classes = N)
+RUN(number3, NAP_LEAD_NONE, 1, 3, .classes = N)
+RUN(numbers, NAP_LEAD_NONE, 1, 0, .classes = N)
 RUN(three_digits, NAP_LEAD_NONE, 3, 3, RANGES(digits))
 RUN(line_end, NAP_LEAD_NONE, 1, 1, RANGES(line_ends))
-RUN(falcon_punct, NAP_LEAD_NONE, 1, 0, P, RANGES(falcon_symbols))
-RUN(default_punct, NAP_LEAD_NONE, 1, 0, P, RANGES(default_symbols))
+RUN(falcon_punct, NAP_LEAD_NONE, 1, 0, .classes = P, RANGES(falcon_symbols))
+RUN(default_punct, NAP_LEAD_NONE, 1, 0, .classes = P, RANGES(default_symbols))
 RUN(deepseek_words, NAP_LEAD_SPACE, 1, 0, RANGES(cased_scripts))
 RUN(deepseek_marks, NAP_LEAD_SPACE, 1, 0, RANGES(deepseek_punct))
-RUN(letters, NAP_LEAD_SPACE, 1, 0, L)
-RUN(punct, NAP_LEAD_SPACE, 1, 0, P)
+RUN(letters, NAP_LEAD_SPACE, 1, 0, .classes = L)
+RUN(punct, NAP_LEAD_SPACE, 1, 0, .classes = P)
 RUN(east_asian, NAP_LEAD_NONE, 1, 0, RANGES(cjk_hangul))
 RUN(chinese_kana, NAP_LEAD_NONE, 1, 0, RANGES(cjk_kana))
 RUN(asian, NAP_LEAD_NONE, 1, 0, RANGES(asian_scripts))
-RUN(one_punct, NAP_LEAD_NONE, 1, 1, P, RANGES(ascii_punct))
-RUN(phrase, NAP_LEAD_BLANK, 1, 0, SPACE, RANGES(sentence_ends), .inverted = true)
-RUN(no_space, NAP_LEAD_NONE, 1, 0, SPACE, .inverted = true)
+RUN(one_punct, NAP_LEAD_NONE, 1, 1, .classes = P, RANGES(ascii_punct))
+RUN(phrase, NAP_LEAD_BLANK, 1, 0, .classes = SPACE, RANGES(sentence_ends), .inverted = true)
+RUN(no_space, NAP_LEAD_NONE, 1, 0, .classes = SPACE, .inverted = true)
 static const nap_run_rule youtu_runs = {
     .min = 1, .n_sets = 4,
     .sets = {{RANGES(hangul)}, {RANGES(cjk_punct)}, {RANGES(bopomofo)}, {RANGES(cjk_kana)}}};

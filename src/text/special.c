@@ -3,8 +3,8 @@
  * The rule (llama.cpp's): longer tokens first, each wherever it occurs in what is still plain
  * text, from left to right; only user-defined ones unless the caller asks for all. Searching the
  * text once per token would cost tokens x text, so the longest token at each position comes from
- * a trie, and a heap yields these candidates in the rule's order. A candidate whose place is
- * taken gives way to the next shorter one at the same position. */
+ * a trie, and these candidates are sorted by counting into the rule's order. A candidate whose end
+ * is taken gives way to the next shorter one at the same position: these few wait in a heap. */
 #include "text/vocab_impl.h"
 
 #include <stdlib.h>
@@ -15,8 +15,11 @@ typedef struct finder {
     const char *text;
     size_t len;
     bool all;
-    nap_heap candidates; /* key: rank << 32 | position; a: token's length */
-    uint8_t *taken;      /* one bit per byte of text */
+    /* Candidates are rank << 32 | position, which is the order they are tried in. */
+    uint64_t *candidates;
+    size_t n_candidates, cap_candidates;
+    nap_heap shorter;
+    uint8_t *taken; /* one bit per byte of text */
     nap_span *found;
     size_t n_found, cap_found;
 } finder;
@@ -26,8 +29,8 @@ static bool taken(const finder *f, size_t at)
     return f->taken[at / 8] >> (at % 8) & 1;
 }
 
-/* The longest token at `at` that is shorter than `limit`; -1 if there is none. */
-static int32_t longest(const finder *f, size_t at, size_t limit, uint32_t *len)
+/* The longest token at `at` that is shorter than `limit`: its rank, -1 if there is none. */
+static int32_t longest(const finder *f, size_t at, size_t limit)
 {
     const nap_trie *t = &f->v->special_trie;
     int32_t best = -1;
@@ -38,17 +41,43 @@ static int32_t longest(const finder *f, size_t at, size_t limit, uint32_t *len)
         const int32_t rank = t->value[node];
         if (rank < 0 || (!f->all && (f->v->attr[f->v->special[rank]] & NAP_ATTR_HIDDEN))) continue;
         best = rank;
-        *len = (uint32_t)i + 1;
     }
     return best;
 }
 
-static bool add_candidate(finder *f, size_t at, size_t limit)
+static bool add_candidate(finder *f, uint64_t candidate)
 {
-    uint32_t len = 0;
-    const int32_t rank = longest(f, at, limit, &len);
-    return rank < 0 ||
-           nap_heap_push(&f->candidates, (nap_heap_item){(uint64_t)rank << 32 | at, len, 0});
+    if (f->n_candidates == f->cap_candidates) {
+        const size_t cap = f->cap_candidates * 2 + 64;
+        uint64_t *p = nap_realloc(f->candidates, cap, sizeof *p);
+        if (!p) return false;
+        f->candidates = p;
+        f->cap_candidates = cap;
+    }
+    f->candidates[f->n_candidates++] = candidate;
+    return true;
+}
+
+/* Sorts the candidates, which are in the order of their positions, by rank. */
+static bool sort_candidates(finder *f)
+{
+    size_t *start = nap_calloc(f->v->n_special + 1, sizeof *start);
+    uint64_t *sorted = nap_alloc(f->n_candidates * sizeof *sorted);
+    const bool ok = start && sorted;
+    if (ok) {
+        for (size_t i = 0; i < f->n_candidates; i++) start[(f->candidates[i] >> 32) + 1]++;
+        for (size_t r = 0; r < f->v->n_special; r++) start[r + 1] += start[r];
+        for (size_t i = 0; i < f->n_candidates; i++) {
+            sorted[start[f->candidates[i] >> 32]++] = f->candidates[i];
+        }
+        nap_free(f->candidates);
+        f->candidates = sorted;
+        f->cap_candidates = f->n_candidates;
+    } else {
+        nap_free(sorted);
+    }
+    nap_free(start);
+    return ok;
 }
 
 static bool is_space(char c)
@@ -78,24 +107,35 @@ static bool accept(finder *f, size_t begin, size_t end, nap_token token)
 }
 
 /* Candidates come longest first, so that one overlaps what is taken only at its ends. */
+static bool try_candidate(finder *f, uint64_t candidate)
+{
+    const nap_token token = f->v->special[candidate >> 32];
+    const size_t at = candidate & UINT32_MAX;
+    const size_t len = nap_intern_text(&f->v->pieces, (uint32_t)token).len;
+    if (taken(f, at)) return true;
+    if (!taken(f, at + len - 1)) return accept(f, at, at + len, token);
+    const int32_t rank = longest(f, at, len);
+    return rank < 0 || nap_heap_push(&f->shorter, (nap_heap_item){(uint64_t)rank << 32 | at, 0, 0});
+}
+
 static bool find_all(finder *f)
 {
     for (size_t at = 0; at < f->len; at++) {
         if (f->v->special_trie.root[(uint8_t)f->text[at]] == 0) continue;
-        if (!add_candidate(f, at, SIZE_MAX)) return false;
+        const int32_t rank = longest(f, at, SIZE_MAX);
+        if (rank >= 0 && !add_candidate(f, (uint64_t)rank << 32 | at)) return false;
     }
-    if (f->candidates.n == 0) return true;
+    if (f->n_candidates == 0) return true;
     f->taken = nap_calloc(f->len / 8 + 1, 1);
-    if (!f->taken) return false;
-    while (f->candidates.n > 0) {
-        const nap_heap_item c = nap_heap_pop(&f->candidates);
-        const size_t at = c.key & UINT32_MAX, end = at + c.a;
-        if (taken(f, at)) continue;
-        if (taken(f, end - 1)) {
-            if (!add_candidate(f, at, c.a)) return false;
-        } else if (!accept(f, at, end, f->v->special[c.key >> 32])) {
-            return false;
+    if (!f->taken || !sort_candidates(f)) return false;
+    for (size_t i = 0; i < f->n_candidates || f->shorter.n > 0;) {
+        uint64_t candidate;
+        if (i == f->n_candidates || (f->shorter.n > 0 && f->shorter.at[0].key < f->candidates[i])) {
+            candidate = nap_heap_pop(&f->shorter).key;
+        } else {
+            candidate = f->candidates[i++];
         }
+        if (!try_candidate(f, candidate)) return false;
     }
     return true;
 }
@@ -126,7 +166,8 @@ bool nap_special_split(const nap_vocab *v, const char *text, size_t len, bool pa
             }
         }
     }
-    nap_heap_free(&f.candidates);
+    nap_free(f.candidates);
+    nap_heap_free(&f.shorter);
     nap_free(f.taken);
     nap_free(f.found);
     *spans = out;
