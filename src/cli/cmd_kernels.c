@@ -37,7 +37,7 @@ static void print_rows(bool json)
 {
     json_t *all = json_array();
     if (!json)
-        printf("%-28s %-12s %-8s %-10s %-8s %-4s %s\n", "KERNEL", "OPERATOR", "TIER", "LAYOUT",
+        printf("%-30s %-12s %-8s %-15s %-6s %-4s %s\n", "KERNEL", "OPERATOR", "TIER", "LAYOUT",
                "INPUT", "HERE", "NOTE");
     for (size_t i = 0; i < nap_kernel_row_count(); i++) {
         const nap_kernel_row r = nap_kernel_row_at(i);
@@ -47,7 +47,7 @@ static void print_rows(bool json)
                                             "op", r.op, "tier", r.tier, "layout", r.layout, "input",
                                             r.act, "note", r.note, "available", r.available));
         else
-            printf("%-28s %-12s %-8s %-10s %-8s %-4s %s\n", r.name, r.op, r.tier, r.layout, r.act,
+            printf("%-30s %-12s %-8s %-15s %-6s %-4s %s\n", r.name, r.op, r.tier, r.layout, r.act,
                    r.available ? "yes" : "no", r.note);
     }
     if (json)
@@ -61,7 +61,7 @@ static void print_choices(const nap_engine *g, bool json)
     json_t *all = json_array();
     if (!json) {
         printf("instruction sets: %s\n\n", nap_engine_cpu(g));
-        printf("%-12s %-8s %-8s %5s  %-28s %s\n", "OPERATOR", "FORMAT", "PHASE", "USES", "KERNEL",
+        printf("%-12s %-8s %-15s %5s  %-30s %s\n", "OPERATOR", "FORMAT", "PHASE", "USES", "KERNEL",
                "WHY");
     }
     for (size_t i = 0; i < nap_engine_kernel_count(g); i++) {
@@ -72,7 +72,7 @@ static void print_choices(const nap_engine *g, bool json)
                                             k.format, "phase", k.phase, "uses", (json_int_t)k.uses,
                                             "kernel", k.kernel, "why", k.why));
         else
-            printf("%-12s %-8s %-8s %5zu  %-28s %s\n", k.op, k.format[0] != '\0' ? k.format : "-",
+            printf("%-12s %-8s %-15s %5zu  %-30s %s\n", k.op, k.format[0] != '\0' ? k.format : "-",
                    k.phase, k.uses, k.kernel, k.why);
     }
     if (json)
