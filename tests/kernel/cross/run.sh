@@ -12,9 +12,10 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
     fi
 done
 
+mkdir -p "$build"
 cmake -S "$source/tests/kernel/cross" -B "$build" -G "$generator" \
-    --toolchain "$source/cmake/aarch64.cmake" >"$build.log" 2>&1 || { cat "$build.log"; exit 1; }
-cmake --build "$build" -j 2 >>"$build.log" 2>&1 || { cat "$build.log"; exit 1; }
+    --toolchain "$source/cmake/aarch64.cmake" >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
+cmake --build "$build" -j 2 >>"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
 for test in test_vec test_attention test_matmul; do
     NAPIER_EXPECT_TIER=neon qemu-aarch64 "$build/$test"
 done
