@@ -12,7 +12,8 @@
  *  - reductions over a vector (rmsnorm, softmax sum): element i goes to accumulator i % 16 in
  *    ascending i, then lanes are folded 16 -> 8 -> 4 -> 2 -> 1 by adding lane j + n/2 to lane j;
  *  - fused multiply-add exactly where the specification says fma; exp and the activation functions
- *    are our own polynomials with the same operations in the same order everywhere.
+ *    are our own polynomials with the same operations in the same order everywhere;
+ *  - a result that is NaN is NaN everywhere, but which NaN (sign, payload) is not promised.
  */
 #ifndef NAP_KERNEL_KERNEL_H
 #define NAP_KERNEL_KERNEL_H
@@ -125,7 +126,8 @@ typedef void (*nap_matmul_fn)(const nap_matmul_args *a);
 
 /* ------------------------------------------------------------------ vectors */
 
-/* out = x * (1 / sqrt(mean(x^2) + eps)) * w; w may be NULL (ones). x == out is allowed. */
+/* out = x * (1 / sqrt(mean(x^2) + eps)) * w; w may be NULL (ones). x == out is allowed.
+ * The squares are summed by fma(x, x, lane). */
 typedef void (*nap_rmsnorm_fn)(const float *x, const float *w, float *out, size_t n, float eps);
 
 /* Rotates the first `rot` of `head_dim` elements of each head of one token, in place.
@@ -163,6 +165,8 @@ typedef void (*nap_kv_store_fn)(uint16_t *k_page, uint16_t *v_page, size_t index
  *     with softcap > 0: s_i = softcap * tanh(s_i / softcap)
  *     m = max s_i; e_i = exp(s_i - m); z = sum of e_i (16 lanes by i % 16, folded)
  *     out = (acc over positions ascending: acc = fma(e_i, v_i, acc)) * (1 / z)
+ * The maximum passes over NaNs; they show in z. Cells of other positions may hold anything, pages
+ * wholly outside the range may be NULL. `out` holds sums meanwhile and may not overlap q.
  * Work items are (kv head, block of query tokens, part of the kv head's query heads); the caller
  * asks nap_attention_items() and runs each item once, on any thread. */
 typedef struct nap_attention_args {
