@@ -3,6 +3,7 @@
 Used by record_template_goldens.py and fuzz_template_diff.py. Needs the jinja2 package.
 """
 
+import copy
 import datetime
 import json
 import os
@@ -66,7 +67,8 @@ def environment():
 def oracle(env, template, variables):
     """(OK, text), (REFUSED, message) or (FAILED, message)."""
     try:
-        text = env.from_string(template).render(**variables)
+        # A copy: s += "x" in a filter of jinja2 changes a list in place.
+        text = env.from_string(template).render(**copy.deepcopy(variables))
         text.encode()
         return OK, text
     except jinja2.exceptions.TemplateError as e:
