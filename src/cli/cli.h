@@ -89,7 +89,8 @@ int term_flush(void);
 const char *text_bytes(uint64_t bytes, char buf[32]);
 /* A JSON string from any bytes: what is not UTF-8 becomes U+FFFD. */
 json_t *text_json(const char *s, size_t len);
-void text_print_json(json_t *j); /* to standard output, indented, and frees it */
+json_t *text_json_z(const char *s); /* the same for a NUL-terminated text */
+void text_print_json(json_t *j);    /* to standard output, indented, and frees it */
 /* A whole file ("-": standard input), NUL-terminated; free(). */
 nap_status text_read_file(const char *path, char **out, size_t *len, nap_error *e);
 nap_status text_error(nap_error *e, nap_status code, const char *fmt, ...)

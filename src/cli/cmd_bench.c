@@ -283,10 +283,11 @@ static json_t *row_json(const bench *b, const test_row *t)
     const double var = n > 1 ? (squares - sum * avg_ns) / (n - 1) : 0;
     const size_t batch = b->args->engine.o.batch != 0 ? b->args->engine.o.batch : 512;
     json_t *j = json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:s, s:I}",
+        "{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:s, s:I}",
         "build_commit", nap_version_commit(), "build_number", 0, "cpu_info", nap_version_cpu(),
-        "gpu_info", "", "backends", "CPU", "model_filename", nap_model_path(b->l.model),
-        "model_type", nap_model_description(b->l.model), "model_size",
+        "gpu_info", "", "backends", "CPU", "model_filename",
+        text_json_z(nap_model_path(b->l.model)), "model_type",
+        text_json_z(nap_model_description(b->l.model)), "model_size",
         (json_int_t)nap_model_bytes(b->l.model), "model_n_params",
         (json_int_t)nap_model_params(b->l.model), "n_batch", (json_int_t)batch, "n_ubatch",
         (json_int_t)batch, "n_threads", r->threads, "n_prompt", (json_int_t)r->n_prompt, "n_gen",

@@ -149,7 +149,7 @@ static json_t *meta_json(const nap_model *m, size_t i, bool full)
     char *text = NULL;
     if (nap_model_meta_value(m, i, SIZE_MAX, &text, NULL) != NAP_OK) return json_null();
     json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    if (value == NULL) value = text_json(text, strlen(text)); /* e.g. NaN: as text */
+    if (value == NULL) value = text_json_z(text); /* e.g. NaN: as text */
     nap_text_free(text);
     json_t *j = json_pack("{s:s}", "type", nap_model_meta_type(m, i));
     const size_t n = json_array_size(value);
@@ -165,6 +165,14 @@ static json_t *meta_json(const nap_model *m, size_t i, bool full)
     return j;
 }
 
+/* Keys come from the file, so they may be any bytes. */
+static void set_member(json_t *object, const char *key, json_t *value)
+{
+    json_t *clean = text_json_z(key);
+    json_object_set_new(object, clean != NULL ? json_string_value(clean) : "?", value);
+    json_decref(clean);
+}
+
 static json_t *tensor_json(const nap_model *m, size_t i)
 {
     nap_tensor_view t;
@@ -172,18 +180,17 @@ static json_t *tensor_json(const nap_model *m, size_t i)
     json_t *shape = json_array();
     for (uint32_t d = 0; d < t.n_dims; d++)
         json_array_append_new(shape, json_integer((json_int_t)t.ne[d]));
-    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:I, s:i}", "name",
-                     text_json(t.name, strlen(t.name)), "type", t.type, "shape", shape, "elements",
-                     (json_int_t)t.elems, "bytes", (json_int_t)t.bytes, "offset",
-                     (json_int_t)t.offset, "split", (int)t.split);
+    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:I, s:i}", "name", text_json_z(t.name), "type",
+                     t.type, "shape", shape, "elements", (json_int_t)t.elems, "bytes",
+                     (json_int_t)t.bytes, "offset", (json_int_t)t.offset, "split", (int)t.split);
 }
 
 static json_t *vocab_json(const nap_model *m)
 {
     const nap_vocab *v = nap_model_vocab(m, NULL);
     if (v == NULL) return json_null();
-    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:b, s:b}", "kind", nap_vocab_kind(v), "pre",
-                     nap_vocab_pre(v), "size", (json_int_t)nap_vocab_size(v), "bos",
+    return json_pack("{s:s, s:o, s:I, s:i, s:i, s:b, s:b}", "kind", nap_vocab_kind(v), "pre",
+                     text_json_z(nap_vocab_pre(v)), "size", (json_int_t)nap_vocab_size(v), "bos",
                      nap_vocab_bos(v), "eos", nap_vocab_eos(v), "add_bos", nap_vocab_add_bos(v),
                      "add_eos", nap_vocab_add_eos(v));
 }
@@ -193,7 +200,7 @@ static void print_json(const nap_model *m, bool full)
     const uint64_t bytes = nap_model_bytes(m), params = nap_model_params(m);
     json_t *meta = json_object(), *tensors = json_array(), *types = json_object();
     for (size_t i = 0; i < nap_model_meta_count(m); i++)
-        json_object_set_new(meta, nap_model_meta_key(m, i), meta_json(m, i, full));
+        set_member(meta, nap_model_meta_key(m, i), meta_json(m, i, full));
     for (size_t i = 0; i < nap_model_tensor_count(m); i++)
         json_array_append_new(tensors, tensor_json(m, i));
     type_sum sums[MAX_TYPES];
@@ -203,12 +210,11 @@ static void print_json(const nap_model *m, bool full)
                             json_pack("{s:I, s:I, s:I}", "tensors", (json_int_t)sums[i].count,
                                       "elements", (json_int_t)sums[i].elems, "bytes",
                                       (json_int_t)sums[i].bytes));
-    const char *path = nap_model_path(m), *name = nap_model_name(m);
     text_print_json(json_pack(
-        "{s:o, s:o, s:s, s:s, s:I, s:I, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "file",
-        text_json(path, strlen(path)), "name", text_json(name, strlen(name)), "architecture",
-        nap_model_arch(m), "description", nap_model_description(m), "parameters",
-        (json_int_t)params, "bytes", (json_int_t)bytes, "bits_per_weight",
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "file",
+        text_json_z(nap_model_path(m)), "name", text_json_z(nap_model_name(m)), "architecture",
+        text_json_z(nap_model_arch(m)), "description", text_json_z(nap_model_description(m)),
+        "parameters", (json_int_t)params, "bytes", (json_int_t)bytes, "bits_per_weight",
         bits_per_weight(bytes, params), "context_length", (json_int_t)nap_model_context_length(m),
         "chat_template", nap_model_template(m, NULL) != NULL, "vocabulary", vocab_json(m), "types",
         types, "metadata", meta, "tensors", tensors));

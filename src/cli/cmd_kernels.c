@@ -148,9 +148,10 @@ static int run_verify(void *p)
     term_progress_end();
     int code = s == NAP_OK ? EXIT_OK : term_fail(&e);
     if (s == NAP_OK && a->json)
-        text_print_json(json_pack("{s:I, s:I, s:I, s:s}", "tensors", (json_int_t)r.tensors,
+        text_print_json(json_pack("{s:I, s:I, s:I, s:o}", "tensors", (json_int_t)r.tensors,
                                   "hashes", (json_int_t)r.hashes, "nonfinite",
-                                  (json_int_t)r.nonfinite, "first_nonfinite", r.first_nonfinite));
+                                  (json_int_t)r.nonfinite, "first_nonfinite",
+                                  text_json_z(r.first_nonfinite)));
     else if (s == NAP_OK)
         printf("%s: %zu tensors read whole, %zu compared with a recorded hash%s\n",
                nap_model_path(l.model), r.tensors, r.hashes,

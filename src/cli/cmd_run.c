@@ -211,13 +211,13 @@ static void print_stats(const loaded *l, const nap_generate_stats *s)
 static void print_json(const loaded *l, const answer *out, const nap_generate_stats *s)
 {
     text_print_json(json_pack(
-        "{s:s, s:o, s:s, s:I, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}", "model",
-        nap_model_name(l->model), "text", text_json(out->text != NULL ? out->text : "", out->len),
-        "finish_reason", stop_reason_name(s->stop), "prompt_tokens", (json_int_t)s->prompt_tokens,
-        "cached_tokens", (json_int_t)s->cached_tokens, "completion_tokens",
-        (json_int_t)s->generated_tokens, "tokens", out->tokens, "seconds", "load", l->load_seconds,
-        "prompt", s->prompt_seconds, "generate", s->generate_seconds, "first_token",
-        s->first_token_seconds));
+        "{s:o, s:o, s:s, s:I, s:I, s:I, s:O, s:{s:f, s:f, s:f, s:f}}", "model",
+        text_json_z(nap_model_name(l->model)), "text",
+        text_json(out->text != NULL ? out->text : "", out->len), "finish_reason",
+        stop_reason_name(s->stop), "prompt_tokens", (json_int_t)s->prompt_tokens, "cached_tokens",
+        (json_int_t)s->cached_tokens, "completion_tokens", (json_int_t)s->generated_tokens,
+        "tokens", out->tokens, "seconds", "load", l->load_seconds, "prompt", s->prompt_seconds,
+        "generate", s->generate_seconds, "first_token", s->first_token_seconds));
 }
 
 static int run(void *p)

@@ -63,8 +63,17 @@ json_t *text_json(const char *s, size_t len)
     return j;
 }
 
+json_t *text_json_z(const char *s)
+{
+    return text_json(s, strlen(s));
+}
+
 void text_print_json(json_t *j)
 {
+    if (j == NULL) {
+        term_say("error: the result does not fit into memory");
+        return;
+    }
     json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
