@@ -102,9 +102,10 @@ bool nap_j_push(nap_j_run *r, nap_j_vec *vec, nap_j_val v)
 
 bool nap_j_vec_list(nap_j_run *r, const nap_j_vec *vec, nap_j_val *out)
 {
+    static const nap_j_val nothing = {.type = NAP_J_NONE}; /* what an empty list points at */
     nap_j_list *l = nap_j_alloc(r, sizeof *l);
     if (!l) return false;
-    *l = (nap_j_list){.v = vec->v, .n = vec->n};
+    *l = (nap_j_list){.v = vec->v ? vec->v : &nothing, .n = vec->n};
     *out = (nap_j_val){.type = NAP_J_LIST, .u.l = l};
     return true;
 }
