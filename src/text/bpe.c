@@ -131,7 +131,8 @@ static bool merge_all(nap_work *w, uint32_t n)
     return true;
 }
 
-/* The token of a whole piece that must not be merged, NAP_TOKEN_NONE otherwise. */
+/* Uses w->text, which holds the piece itself only with NAP_PRE_ESCAPE: no row has both flags.
+ * The token of a whole piece that must not be merged, NAP_TOKEN_NONE otherwise. */
 static nap_token whole_piece(nap_work *w, const char *text, size_t len)
 {
     const unsigned flags = w->v->pre->flags;

@@ -3,8 +3,10 @@
  *
  * The map (precompiled_charsmap) is a little-endian length, a double array of 32-bit units as the
  * Darts-clone library lays it out, and the NUL-terminated replacement strings. Nothing in it is
- * trusted: an index outside the array is "no entry". Scores add up in double, as SentencePiece
- * does. Cost: text length x length of the longest token that matches there. */
+ * trusted: an index outside the array is "no entry", and a text that grows more than 64 times
+ * (the largest honest replacement grows 11 times) is given up as out of memory. Scores add up in
+ * double, as SentencePiece does. Cost: text length x length of the longest token that matches
+ * there. */
 #include "text/vocab_impl.h"
 
 #include "base/error.h"
@@ -153,7 +155,7 @@ static bool normalize(nap_work *w, const char *text, size_t len, size_t *out_len
             n = 3;
             used = 1;
         }
-        if (!emit(&z, with, n)) return false;
+        if (!emit(&z, with, n) || z.len > 64 * (len + 1)) return false;
         at += used;
     }
     *out_len = z.len;
