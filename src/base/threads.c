@@ -15,6 +15,7 @@ enum { SPINS = 20000 };
 
 struct nap_pool {
     int n;
+    int spins; /* fewer where a waiting thread holds up the one it waits for */
     int started;
     pthread_t *threads;
     nap_part_fn fn;
@@ -53,7 +54,7 @@ static void *worker(void *p)
     unsigned seen = 0;
     for (;;) {
         unsigned now = seen;
-        for (int i = 0; i < SPINS; i++) {
+        for (int i = 0; i < pool->spins; i++) {
             now = atomic_load_explicit(&pool->epoch, memory_order_acquire);
             if (now != seen) break;
             relax();
@@ -95,6 +96,7 @@ nap_status nap_pool_create(nap_pool **out, int n, nap_error *e)
     nap_pool *p = nap_calloc(1, sizeof *p);
     if (!p) return nap_fail_memory(e, sizeof *p, "the thread pool");
     p->n = n;
+    p->spins = n > nap_cpu_count() ? SPINS / 100 : SPINS;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     p->threads = nap_calloc((size_t)n, sizeof *p->threads);
@@ -147,7 +149,7 @@ void nap_pool_run(nap_pool *p, nap_part_fn fn, void *ctx)
     fn(ctx, 0, p->n);
     for (int i = 0; atomic_load_explicit(&p->done, memory_order_acquire) < p->n - 1; i++) {
         /* With more threads than cores a worker may need this core to finish. */
-        if (i < SPINS)
+        if (i < p->spins)
             relax();
         else
             sched_yield();
@@ -164,7 +166,7 @@ void nap_pool_barrier(nap_pool *p)
         return;
     }
     for (int i = 0; atomic_load_explicit(&p->sense, memory_order_acquire) == sense; i++) {
-        if (i < SPINS)
+        if (i < p->spins)
             relax();
         else
             sched_yield();

@@ -191,11 +191,18 @@ static void commit(const nap_pass *p)
     }
 }
 
+/* An item without tokens has no logits to hand out. */
+static void skip_empty(stepper *st)
+{
+    while (st->out_item < st->n_items && st->items[st->out_item].n == 0) st->out_item++;
+}
+
 /* Hands out `count` rows of logits; the last of an item becomes its session's. */
 static nap_status hand_out(stepper *st, const float *logits, size_t count, nap_error *e)
 {
     const size_t vocab = nap_engine_vocab_size(st->g);
     for (size_t i = 0; i < count; i++, logits += vocab) {
+        skip_empty(st);
         const nap_step_item *it = &st->items[st->out_item];
         const size_t index = it->all_logits ? st->out_index : it->n - 1;
         const bool last = index + 1 == it->n;
@@ -265,19 +272,12 @@ static nap_status compute(stepper *st, const nap_pass *p, nap_error *e)
     return NAP_OK;
 }
 
-/* An item without tokens has no logits to hand out. */
-static void skip_empty(stepper *st, size_t *item)
-{
-    while (*item < st->n_items && st->items[*item].n == 0) ++*item;
-}
-
 nap_status nap_engine_step(nap_engine *g, const nap_step_item *items, size_t n_items,
                            nap_logits_fn each, void *user, nap_error *e)
 {
     for (size_t i = 0; i < n_items; i++) NAP_TRY(check_item(g, items, i, e));
     stepper st = {.g = g, .items = items, .n_items = n_items, .each = each, .user = user};
     while (st.item < n_items) {
-        skip_empty(&st, &st.out_item);
         nap_pass p;
         nap_status s = take(&st, &p, e);
         if (s == NAP_OK && p.n_rows > 0) s = compute(&st, &p, e);
