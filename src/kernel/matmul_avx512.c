@@ -417,7 +417,21 @@ INLINE size_t part_size(size_t count, size_t parts, size_t part)
     return count / parts + (part < count % parts);
 }
 
-/* One panel of columns for the tokens [t0, t0 + tokens), whose activations are at `x`. */
+/* Asks for part `i` of `parts` of `count` blocks of one tile. */
+INLINE void prefetch_tile(const nap_matrix *m, const nap_record r, size_t row, size_t b0,
+                          size_t count, size_t i, size_t parts)
+{
+    const unsigned subs = r.block / 32;
+    const size_t bytes = count * r.bytes / subs;
+    const char *p = (const char *)nap_tile(m, &r, row) + b0 * r.bytes / subs;
+    for (size_t n = bytes * i / parts; n < bytes * (i + 1) / parts; n += 64) {
+        _mm_prefetch(p + n, _MM_HINT_T1);
+    }
+}
+
+/* One panel of columns for the tokens [t0, t0 + tokens), whose activations are at `x`.
+ * Weights come from memory while their predecessors are multiplied: the next two tiles are asked
+ * for, a part with each batch of tokens. */
 INLINE void prefill_rows(const nap_matmul_args *a, const nap_record r, bool table, size_t b0,
                          size_t count, size_t t0, size_t tokens, panel_block *panel,
                          const act_block *x)
@@ -435,6 +449,10 @@ INLINE void prefill_rows(const nap_matmul_args *a, const nap_record r, bool tabl
         float *out = a->out + t0 * a->out_stride + row;
         for (size_t i = 0; i < batches; i++) {
             const size_t n = part_size(tokens, batches, i);
+            for (size_t next = row + 2 * TILE; next < a->row_end && next < row + 4 * TILE;
+                 next += TILE) {
+                prefetch_tile(a->w, r, next, b0, count, i, batches);
+            }
             by_tiles[tiles - 1][n - 1](panel, x + i * count, count, b0 > 0, out, a->out_stride,
                                        lanes);
             out += n * a->out_stride;

@@ -44,7 +44,7 @@
            nap_prefill_##shape##_avxvnni, 4, "256-bit vpdpbusd, two halves of 8 rows")
 #define BLOCK_AVX512(shape, ...)                                                                   \
     MATMUL(shape, q8, Q8, avx512, AVX512, nap_decode_##shape##_avx512,                             \
-           nap_prefill_##shape##_avx512, 5, "vpdpbusd on 16 rows; prefill through an L1 panel")
+           nap_prefill_##shape##_avx512, 8, "vpdpbusd on 16 rows; prefill through an L1 panel")
 
 #define BLOCK_NEON(shape, ...)                                                                     \
     MATMUL(shape, q8, Q8, neon, NEON, nap_decode_##shape##_neon, nap_prefill_##shape##_neon, 8,    \
