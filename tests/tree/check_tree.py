@@ -120,6 +120,20 @@ def links():
                 yield f"{name}: link to {target}, which does not exist"
 
 
+def promises():
+    """Every test that SECURITY.md names exists."""
+    declared = set()
+    for name in files():
+        if name.startswith("tests/") and name.endswith("CMakeLists.txt"):
+            text = read(name)
+            declared.update(re.findall(r"(?:nap_test\(|add_test\(NAME )(\w+)", text))
+            declared.update("replay_" + n for n in re.findall(r"nap_fuzz\((\w+)", text))
+            declared.update("tree_" + n for n in re.findall(r"tree_rule\((\w+)", text))
+    for test in re.findall(r"`((?:test|replay|tree)_\w+)`", read("SECURITY.md")):
+        if test not in declared:
+            yield f"SECURITY.md: no test {test}"
+
+
 def code_format():
     tool = shutil.which("clang-format-14") or shutil.which("clang-format")
     version = tool and subprocess.run([tool, "--version"], capture_output=True, text=True).stdout
@@ -194,7 +208,7 @@ def symbols(library):
             yield f"{library}: exports {parts[2]}"
 
 
-RULES = {"includes": includes, "length": length, "words": words, "links": links,
+RULES = {"includes": includes, "length": length, "words": words, "links": links, "promises": promises,
          "format": code_format, "sizes": sizes, "headers": headers, "symbols": symbols}
 
 
