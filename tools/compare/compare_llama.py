@@ -121,7 +121,7 @@ def measure_greedy(t, model):
     ids = [run([t.napier, "tokenize", model, "--ids", "--bos"], p.encode())[0].strip()
            for p in PROMPTS]
     stdin = ("\n".join(ids) + "\n").encode()
-    ours = continuations(run([t.napier_greedy, model, t.a.tokens], stdin)[0])
+    ours = continuations(run([t.napier_greedy, model, t.a.tokens, "fast", t.a.threads], stdin)[0])
     theirs = continuations(run([t.llama_logits, model, "greedy", t.a.tokens], stdin,
                                {"LLAMA_THREADS": str(t.a.threads)})[0])
     rows = []

@@ -2,7 +2,7 @@
  * from standard input and prints, for each, N times "id:gap", the gap being the logit of the chosen
  * token less that of the runner-up. The twin of llama_logits.c; compare_llama.py compiles it.
  *
- *   napier_greedy MODEL N [fast|float] */
+ *   napier_greedy MODEL N [fast|float [THREADS]] */
 #include "napier/napier.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static int continue_line(nap_engine *g, const char *line, int n_new)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: napier_greedy MODEL N [fast|float]\n");
+        fprintf(stderr, "usage: napier_greedy MODEL N [fast|float [THREADS]]\n");
         return 2;
     }
     nap_model *m;
@@ -69,6 +69,7 @@ int main(int argc, char **argv)
     nap_engine_options o = nap_engine_defaults();
     o.context = CONTEXT;
     o.path = argc > 3 && strcmp(argv[3], "float") == 0 ? NAP_PATH_FLOAT : NAP_PATH_FAST;
+    o.threads = argc > 4 ? atoi(argv[4]) : 0;
     if (nap_model_open(&m, argv[1], &e) != NAP_OK) return fail(&e);
     if (nap_engine_create(&g, m, &o, &e) != NAP_OK) return fail(&e);
     char line[1 << 16];
