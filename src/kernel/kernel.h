@@ -23,10 +23,10 @@
 
 typedef enum nap_kop {
     NAP_KOP_MATMUL,
-    NAP_KOP_PREPARE,   /* float activations -> the form a matmul wants */
+    NAP_KOP_PREPARE, /* float activations -> the form a matmul wants */
     NAP_KOP_RMSNORM,
     NAP_KOP_ROPE,
-    NAP_KOP_GLU,       /* act(gate) * up */
+    NAP_KOP_GLU, /* act(gate) * up */
     NAP_KOP_ADD,
     NAP_KOP_SCALE,
     NAP_KOP_SOFTCAP,
@@ -111,13 +111,13 @@ void nap_matrix_row(const nap_matrix *m, size_t row, float *out);
  */
 typedef struct nap_matmul_args {
     const nap_matrix *w;
-    const void *act;    /* token t at act + t * act_stride bytes */
+    const void *act; /* token t at act + t * act_stride bytes */
     size_t act_stride;
     size_t tokens;
     float *out;
-    size_t out_stride;  /* floats */
+    size_t out_stride;         /* floats */
     size_t row_begin, row_end; /* row_begin: a multiple of NAP_ROW_TILE; row_end likewise or rows */
-    void *scratch;      /* NAP_MATMUL_SCRATCH bytes, 64-byte aligned, of the calling thread's own */
+    void *scratch; /* NAP_MATMUL_SCRATCH bytes, 64-byte aligned, of the calling thread's own */
 } nap_matmul_args;
 
 enum { NAP_MATMUL_SCRATCH = 256 * 1024 };
@@ -132,7 +132,8 @@ typedef void (*nap_rmsnorm_fn)(const float *x, const float *w, float *out, size_
 
 /* Rotates the first `rot` of `head_dim` elements of each head of one token, in place.
  * cs holds rot/2 pairs (cos, sin). neox: pairs are (i, i + rot/2); else (2i, 2i + 1).
- * (a, b) -> (a cos - b sin, a sin + b cos), each as fma(a, cos, -(b * sin)), fma(a, sin, b * cos). */
+ * (a, b) -> (a cos - b sin, a sin + b cos), each as fma(a, cos, -(b * sin)), fma(a, sin, b * cos).
+ */
 typedef void (*nap_rope_fn)(float *x, size_t heads, size_t head_dim, size_t rot, const float *cs,
                             bool neox);
 
@@ -140,9 +141,9 @@ typedef enum nap_glu { NAP_GLU_SILU, NAP_GLU_GELU_TANH, NAP_GLU_RELU2 } nap_glu;
 /* out = act(gate) * up; out may be gate or up; up may be NULL (ones). */
 typedef void (*nap_glu_fn)(nap_glu kind, const float *gate, const float *up, float *out, size_t n);
 
-typedef void (*nap_add_fn)(float *x, const float *y, size_t n);    /* x += y */
-typedef void (*nap_scale_fn)(float *x, float s, size_t n);         /* x *= s */
-typedef void (*nap_softcap_fn)(float *x, float cap, size_t n);     /* x = cap * tanh(x / cap) */
+typedef void (*nap_add_fn)(float *x, const float *y, size_t n); /* x += y */
+typedef void (*nap_scale_fn)(float *x, float s, size_t n);      /* x *= s */
+typedef void (*nap_softcap_fn)(float *x, float cap, size_t n);  /* x = cap * tanh(x / cap) */
 
 /* ------------------------------------------------------------------ attention */
 
