@@ -57,172 +57,56 @@
 #define FLOAT_AVX2(shape) FLOAT_SIMD(shape, avx2, AVX2, 4)
 #define FLOAT_NEON(shape) FLOAT_SIMD(shape, neon, NEON, 4)
 
-/* clang-format off: a table of macros */
+/* clang-format off */
 static const nap_kernel rows[] = {
-    NAP_BLOCK_SHAPES(BLOCK_REF) NAP_FLOAT_SHAPES(FLOAT_REF) PREPARE_Q8(
-        ref, REF, "portable C, the specification") VECTOR(rmsnorm, RMSNORM, ref, REF,
-                                                          "portable C, the specification")
-        VECTOR(rope, ROPE, ref, REF, "portable C, the specification") VECTOR(
-            glu, GLU, ref, REF, "portable C, the specification")
-            VECTOR(add, ADD, ref, REF, "portable C, the specification") VECTOR(
-                scale, SCALE, ref, REF,
-                "portable C, the specification") VECTOR(softcap, SOFTCAP, ref, REF,
-                                                        "portable C, the specification")
-                VECTOR(kv_store, KV_STORE, ref, REF,
-                       "portable C, the specification") VECTOR(attention, ATTENTION, ref, REF,
-                                                               "portable C, the specification")
+    NAP_BLOCK_SHAPES(BLOCK_REF)
+    NAP_FLOAT_SHAPES(FLOAT_REF)
+    PREPARE_Q8(ref, REF, "portable C, the specification")
+    VECTOR(rmsnorm, RMSNORM, ref, REF, "portable C, the specification")
+    VECTOR(rope, ROPE, ref, REF, "portable C, the specification")
+    VECTOR(glu, GLU, ref, REF, "portable C, the specification")
+    VECTOR(add, ADD, ref, REF, "portable C, the specification")
+    VECTOR(scale, SCALE, ref, REF, "portable C, the specification")
+    VECTOR(softcap, SOFTCAP, ref, REF, "portable C, the specification")
+    VECTOR(kv_store, KV_STORE, ref, REF, "portable C, the specification")
+    VECTOR(attention, ATTENTION, ref, REF, "portable C, the specification")
 #if defined(__x86_64__)
-                    NAP_BLOCK_SHAPES(
-                        BLOCK_AVX2) NAP_BLOCK_SHAPES(BLOCK_AVXVNNI)
-                        NAP_BLOCK_SHAPES(BLOCK_AVX512) NAP_FLOAT_SHAPES(FLOAT_AVX2) NAP_FLOAT_SHAPES(
-                            FLOAT_AVX512) PREPARE_Q8(avx2, AVX2, "blocks of 32 in four registers")
-                            VECTOR(rmsnorm, RMSNORM, avx2, AVX2, "two 8-lane registers") VECTOR(
-                                rope, ROPE,
-                                avx2, AVX2,
-                                "pairs by in-register shuffles")
-                                VECTOR(glu, GLU, avx2, AVX2, "own exp, two registers at a time") VECTOR(
-                                    add,
-                                    ADD,
-                                    avx2, AVX2,
-                                    "bound by memory") VECTOR(scale, SCALE, avx2, AVX2, "bound by memory")
-                                    VECTOR(softcap, SOFTCAP, avx2, AVX2, "own tanh") VECTOR(
-                                        kv_store, KV_STORE,
-                                        avx2, AVX2,
-                                        "F16C conversion") VECTOR(attention, ATTENTION, avx2, AVX2,
-                                                                  "6 queries x 16 positions in "
-                                                                  "registers") PREPARE_Q8(avx512,
-                                                                                          AVX512,
-                                                                                          "blocks "
-                                                                                          "of 32 "
-                                                                                          "in two "
-                                                                                          "register"
-                                                                                          "s")
-                                        VECTOR(rmsnorm, RMSNORM, avx512, AVX512,
-                                               "one 16-lane register")
-                                            VECTOR(rope, ROPE, avx512, AVX512,
-                                                   "pairs by one two-source permute")
-                                                VECTOR(
-                                                    glu, GLU, avx512, AVX512,
-                                                    "own exp, scalef for 2^n")
-                                                    VECTOR(add, ADD, avx512, AVX512, "bound by memory") VECTOR(
-                                                        scale,
-                                                        SCALE,
-                                                        avx512,
-                                                        AVX512,
-                                                        "bound by memory") VECTOR(softcap,
-                                                                                  SOFTCAP, avx512,
-                                                                                  AVX512,
-                                                                                  "own tanh")
-                                                        VECTOR(
-                                                            kv_store,
-                                                            KV_STORE, avx512, AVX512,
-                                                            "conversion of 16 at a time") VECTOR(attention,
-                                                                                                 ATTENTION,
-                                                                                                 avx512, AVX512,
-                                                                                                 "6"
-                                                                                                 " "
-                                                                                                 "q"
-                                                                                                 "u"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 "i"
-                                                                                                 "e"
-                                                                                                 "s"
-                                                                                                 " "
-                                                                                                 "x"
-                                                                                                 " "
-                                                                                                 "6"
-                                                                                                 "4"
-                                                                                                 " "
-                                                                                                 "p"
-                                                                                                 "o"
-                                                                                                 "s"
-                                                                                                 "i"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "s"
-                                                                                                 " "
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 " "
-                                                                                                 "r"
-                                                                                                 "e"
-                                                                                                 "g"
-                                                                                                 "i"
-                                                                                                 "s"
-                                                                                                 "t"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 "s")
+    NAP_BLOCK_SHAPES(BLOCK_AVX2)
+    NAP_BLOCK_SHAPES(BLOCK_AVXVNNI)
+    NAP_BLOCK_SHAPES(BLOCK_AVX512)
+    NAP_FLOAT_SHAPES(FLOAT_AVX2)
+    NAP_FLOAT_SHAPES(FLOAT_AVX512)
+    PREPARE_Q8(avx2, AVX2, "blocks of 32 in four registers")
+    VECTOR(rmsnorm, RMSNORM, avx2, AVX2, "two 8-lane registers")
+    VECTOR(rope, ROPE, avx2, AVX2, "pairs by in-register shuffles")
+    VECTOR(glu, GLU, avx2, AVX2, "own exp, two registers at a time")
+    VECTOR(add, ADD, avx2, AVX2, "bound by memory")
+    VECTOR(scale, SCALE, avx2, AVX2, "bound by memory")
+    VECTOR(softcap, SOFTCAP, avx2, AVX2, "own tanh")
+    VECTOR(kv_store, KV_STORE, avx2, AVX2, "F16C conversion")
+    VECTOR(attention, ATTENTION, avx2, AVX2, "6 queries x 16 positions in registers")
+    PREPARE_Q8(avx512, AVX512, "blocks of 32 in two registers")
+    VECTOR(rmsnorm, RMSNORM, avx512, AVX512, "one 16-lane register")
+    VECTOR(rope, ROPE, avx512, AVX512, "pairs by one two-source permute")
+    VECTOR(glu, GLU, avx512, AVX512, "own exp, scalef for 2^n")
+    VECTOR(add, ADD, avx512, AVX512, "bound by memory")
+    VECTOR(scale, SCALE, avx512, AVX512, "bound by memory")
+    VECTOR(softcap, SOFTCAP, avx512, AVX512, "own tanh")
+    VECTOR(kv_store, KV_STORE, avx512, AVX512, "conversion of 16 at a time")
+    VECTOR(attention, ATTENTION, avx512, AVX512, "6 queries x 64 positions in registers")
 #endif
 #if defined(__aarch64__)
-                                                            NAP_BLOCK_SHAPES(
-                                                                BLOCK_NEON) NAP_FLOAT_SHAPES(FLOAT_NEON)
-                                                                PREPARE_Q8(neon, NEON,
-                                                                           "blocks of 32 in eight "
-                                                                           "registers")
-                                                                    VECTOR(
-                                                                        rmsnorm, RMSNORM, neon,
-                                                                        NEON, "four 4-lane registers")
-                                                                        VECTOR(rope, ROPE, neon,
-                                                                               NEON,
-                                                                               "pairs by zip and "
-                                                                               "transpose")
-                                                                            VECTOR(
-                                                                                glu, GLU, neon,
-                                                                                NEON,
-                                                                                "own exp, four "
-                                                                                "registers at a "
-                                                                                "time") VECTOR(add, ADD, neon, NEON,
-                                                                                               "bou"
-                                                                                               "nd "
-                                                                                               "by "
-                                                                                               "mem"
-                                                                                               "or"
-                                                                                               "y")
-                                                                                VECTOR(
-                                                                                    scale,
-                                                                                    SCALE,
-                                                                                    neon, NEON,
-                                                                                    "bound by "
-                                                                                    "memory")
-                                                                                    VECTOR(softcap,
-                                                                                           SOFTCAP,
-                                                                                           neon,
-                                                                                           NEON,
-                                                                                           "own "
-                                                                                           "tanh")
-                                                                                        VECTOR(
-                                                                                            kv_store,
-                                                                                            KV_STORE,
-                                                                                            neon,
-                                                                                            NEON, "fcvtn")
-                                                                                            VECTOR(
-                                                                                                attention,
-                                                                                                ATTENTION,
-                                                                                                neon,
-                                                                                                NEON,
-                                                                                                "6 "
-                                                                                                "qu"
-                                                                                                "er"
-                                                                                                "ie"
-                                                                                                "s "
-                                                                                                "x "
-                                                                                                "16"
-                                                                                                " p"
-                                                                                                "os"
-                                                                                                "it"
-                                                                                                "io"
-                                                                                                "ns"
-                                                                                                " i"
-                                                                                                "n "
-                                                                                                "re"
-                                                                                                "gi"
-                                                                                                "st"
-                                                                                                "er"
-                                                                                                "s")
+    NAP_BLOCK_SHAPES(BLOCK_NEON)
+    NAP_FLOAT_SHAPES(FLOAT_NEON)
+    PREPARE_Q8(neon, NEON, "blocks of 32 in eight registers")
+    VECTOR(rmsnorm, RMSNORM, neon, NEON, "four 4-lane registers")
+    VECTOR(rope, ROPE, neon, NEON, "pairs by zip and transpose")
+    VECTOR(glu, GLU, neon, NEON, "own exp, four registers at a time")
+    VECTOR(add, ADD, neon, NEON, "bound by memory")
+    VECTOR(scale, SCALE, neon, NEON, "bound by memory")
+    VECTOR(softcap, SOFTCAP, neon, NEON, "own tanh")
+    VECTOR(kv_store, KV_STORE, neon, NEON, "fcvtn")
+    VECTOR(attention, ATTENTION, neon, NEON, "6 queries x 16 positions in registers")
 #endif
 };
 /* clang-format on */
