@@ -149,6 +149,27 @@ static bool is_letter(char c, const char *set)
 
 /* --- % --- */
 
+/* The text of a value by a conversion: s is str(), r is repr(), a is repr() in ASCII. */
+static bool converted(nap_j_run *r, char how, nap_j_val v, nap_j_val *out)
+{
+    nap_j_sb t = {0}, ascii = {0};
+    if (!(how == 's' ? nap_j_put_str(r, &t, v) : nap_j_put_repr(r, &t, v))) return false;
+    if (how != 'a') return nap_j_sb_string(r, &t, out);
+    for (size_t i = 0; i < t.n;) {
+        char text[12];
+        const size_t at = i;
+        const uint32_t cp = nap_j_cp_next(t.p, &i);
+        (void)snprintf(text, sizeof text,
+                       cp < 0x100     ? "\\x%02" PRIx32
+                       : cp < 0x10000 ? "\\u%04" PRIx32
+                                      : "\\U%08" PRIx32,
+                       cp);
+        if (!(cp < 0x80 ? nap_j_put(r, &ascii, t.p + at, i - at) : nap_j_puts(r, &ascii, text)))
+            return false;
+    }
+    return nap_j_sb_string(r, &ascii, out);
+}
+
 typedef struct percent_args {
     nap_j_val all;
     size_t next;
@@ -187,10 +208,7 @@ static bool percent_value(nap_j_run *r, nap_j_sb *b, spec *s, nap_j_val v)
     nap_j_val text;
     int64_t i;
     if (is_letter(s->type, "sra")) {
-        nap_j_sb t = {0};
-        if (!(s->type == 's' ? nap_j_put_str(r, &t, v) : nap_j_put_repr(r, &t, v)) ||
-            !nap_j_sb_string(r, &t, &text))
-            return false;
+        if (!converted(r, s->type, v, &text)) return false;
         s->zero = false;
         if (!s->align) s->align = '>';
         return put_text(r, b, s, text.u.s);
@@ -444,12 +462,7 @@ static bool brace_field(nap_j_run *r, brace_state *st, const char *p, size_t n, 
     if (!resolve(r, st, p, name, &v)) return false;
     if (conversion && !is_letter(conversion, "sra"))
         return nap_j_raise(r, "Unknown conversion specifier %c", conversion);
-    if (conversion) {
-        nap_j_sb t = {0};
-        if (!(conversion == 's' ? nap_j_put_str(r, &t, v) : nap_j_put_repr(r, &t, v)) ||
-            !nap_j_sb_string(r, &t, &v))
-            return false;
-    }
+    if (conversion && !converted(r, conversion, v, &v)) return false;
     const nap_j_str raw = {.p = p + (i < n ? i + 1 : n), .n = i < n ? n - i - 1 : 0};
     if (!brace_text(r, st, &raw, depth + 1, &expanded) || !nap_j_sb_string(r, &expanded, &text))
         return false;
