@@ -94,8 +94,7 @@ static bool split_space(nap_j_run *r, const nap_j_str *s, int64_t limit, nap_j_v
         if (i >= s->n) return true;
         size_t end = i;
         if (limit >= 0 && (int64_t)vec->n >= limit) {
-            end = s->n; /* the rest, without its trailing blanks */
-            for (k = end; k > i && nap_j_is_space(nap_j_cp_before(s->p, &k));) end = k;
+            end = s->n; /* the rest, with its trailing blanks */
             return push_piece(r, vec, s, i, end);
         }
         for (k = i; k < s->n && !nap_j_is_space(nap_j_cp_next(s->p, &k));) end = k;
@@ -113,8 +112,7 @@ static bool rsplit_space(nap_j_run *r, const nap_j_str *s, int64_t limit, nap_j_
         if (i == 0) return true;
         size_t begin = i;
         if (limit >= 0 && (int64_t)vec->n >= limit) {
-            begin = 0;
-            for (k = 0; k < i && nap_j_is_space(nap_j_cp_next(s->p, &k));) begin = k;
+            begin = 0; /* the rest, with its leading blanks */
             return push_piece(r, vec, s, begin, i);
         }
         for (k = i; k > 0 && !nap_j_is_space(nap_j_cp_before(s->p, &k));) begin = k;
