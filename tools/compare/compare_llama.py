@@ -125,12 +125,14 @@ def measure_greedy(t, model):
     theirs = continuations(run([t.llama_logits, model, "greedy", t.a.tokens], stdin,
                                {"LLAMA_THREADS": str(t.a.threads)})[0])
     rows = []
-    for prompt, x, y in zip(PROMPTS, ours, theirs):
+    for prompt, prefix, x, y in zip(PROMPTS, ids, ours, theirs):
         at = next((i for i, (p, q) in enumerate(zip(x, y)) if p[0] != q[0]), None)
         row = {"prompt": prompt, "equal_tokens": len(x) if at is None else at}
         if at is not None:
+            line = " ".join([prefix, *(str(p[0]) for p in x[:at + 1]), str(y[at][0])])
+            judged, _ = run([t.napier_greedy, model, 0, "float", t.a.threads], line.encode())
             row.update(token=x[at][0], margin=x[at][1], llama_token=y[at][0],
-                       llama_margin=y[at][1])
+                       llama_margin=y[at][1], float_margin=float(judged))
         rows.append(row)
     return rows
 
@@ -147,11 +149,11 @@ def report(name, f, greedy, a):
     for key, label in (("kl_median", "KL median"), ("kl_99", "KL 99 %"), ("kl_max", "KL max")):
         print(f"| {label} | {f[key]:.6f} | {f['llama_' + key]:.6f} |")
     print(f"| same top token | {100 * f['top1']:.2f} % | {100 * f['llama_top1']:.2f} % |")
-    print(f"\n| greedy, {a.tokens} tokens | equal | our margin | their margin |")
-    print("| --- | --- | --- | --- |")
+    print(f"\n| greedy, {a.tokens} tokens | equal | our margin | their margin | float path |")
+    print("| --- | --- | --- | --- | --- |")
     for row in greedy:
-        margins = (f"{row['margin']:.4f} | {row['llama_margin']:.4f}" if "margin" in row
-                   else "– | –")
+        margins = (f"{row['margin']:.4f} | {row['llama_margin']:.4f} | {row['float_margin']:+.4f}"
+                   if "margin" in row else "– | – | –")
         print(f"| `{json.dumps(row['prompt'])[1:-1][:40]}` | {row['equal_tokens']} | {margins} |")
     sys.stdout.flush()
 
@@ -167,7 +169,8 @@ def main():
     p.add_argument("--base", type=pathlib.Path, help="folder of the reference logits")
     p.add_argument("--context", type=int, default=512)
     p.add_argument("--chunks", type=int, default=64, help="of the perplexity (64)")
-    p.add_argument("--kl-chunks", type=int, default=8, help="of the divergence (8: 2,040 positions)")
+    p.add_argument("--kl-chunks", type=int, default=8, help="of the divergence (8: 2,040 "
+                   "positions of 512)")
     p.add_argument("--tokens", type=int, default=200, help="of each continuation (200)")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--csv", type=pathlib.Path)
@@ -186,7 +189,8 @@ def main():
             report(model.stem, figures, greedy, a)
             figures["greedy_equal_tokens"] = " ".join(str(r["equal_tokens"]) for r in greedy)
             figures["greedy_margins"] = " ".join(
-                f"{r['margin']:.4f}/{r['llama_margin']:.4f}" if "margin" in r else "-"
+                "/".join(f"{r[k]:.4f}" for k in ("margin", "llama_margin", "float_margin"))
+                if "margin" in r else "-"
                 for r in greedy)
             rows.append(figures)
     if a.csv:

@@ -2,7 +2,10 @@
  * from standard input and prints, for each, N times "id:gap", the gap being the logit of the chosen
  * token less that of the runner-up. The twin of llama_logits.c; compare_llama.py compiles it.
  *
- *   napier_greedy MODEL N [fast|float [THREADS]] */
+ *   napier_greedy MODEL N [fast|float [THREADS]]
+ *
+ * With N = 0 the last two ids of a line are two candidates for the token that follows the others,
+ * and the logit of the first less that of the second is printed. */
 #include "napier/napier.h"
 
 #include <stdio.h>
@@ -41,6 +44,9 @@ static int continue_line(nap_engine *g, const char *line, int n_new)
         tokens[n++] = (nap_token)id;
     }
     if (n == 0) return 0;
+    const bool pair = n_new == 0 && n > 2;
+    const nap_token *candidates = tokens + n - 2; /* if it is a pair */
+    if (pair) n -= 2;
     nap_session *s;
     nap_error e;
     if (nap_session_create(&s, g, &e) != NAP_OK) return fail(&e);
@@ -50,6 +56,10 @@ static int continue_line(nap_engine *g, const char *line, int n_new)
         const nap_token t = best_token(nap_session_logits(s), nap_engine_vocab_size(g), &gap);
         printf("%d:%.6f ", (int)t, (double)gap);
         if (i + 1 < n_new) status = nap_session_append(s, t, &e);
+    }
+    if (pair && status == NAP_OK) {
+        const float *logits = nap_session_logits(s);
+        printf("%.6f", (double)logits[candidates[0]] - (double)logits[candidates[1]]);
     }
     printf("\n");
     fflush(stdout);
