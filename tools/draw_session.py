@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""draw_session.py OUT.svg COMMAND...: runs shell commands on a terminal of 114 columns and draws what
-was really printed as a picture. A command may end in '<<<TEXT': the lines of TEXT (separated by |) are
-then typed, each after the program's prompt '> ' has appeared. Only the standard library is used."""
+"""draw_session.py [OUT.svg COMMAND...]: runs shell commands on a terminal of 126 columns and draws
+what was really printed as a picture. A command may end in '<<<TEXT': the lines of TEXT (separated by
+|) are then typed, each after the program's prompt '> ' has appeared. Without arguments it draws
+docs/session.svg from SESSION below. Run it in the tree's root, on a machine that does nothing else.
+Only the standard library is used."""
 import os
 import pty
 import re
@@ -14,8 +16,14 @@ import fcntl
 import time
 from xml.sax.saxutils import escape
 
-COLUMNS, SIZE, LINE = 114, 13, 18
+COLUMNS, SIZE, LINE = 126, 13, 18
 STYLES = {"1": "font-weight:bold", "2": "fill:#8b949e", "1;31": "fill:#ff7b72;font-weight:bold"}
+
+
+SESSION = ["docs/session.svg",
+           "napier chat smollm2-135m -t 1 --temp 0 --repeat-penalty 1.1 -n 100"
+           "<<<Why is the sky blue?|And why is the sea?|/quit",
+           "napier bench smollm2-135m -p 128 -n 32 -t 1"]
 
 
 def run(command, typed):
@@ -102,17 +110,18 @@ def draw(lines, path):
 
 
 def main():
-    if len(sys.argv) < 3:
+    arguments = sys.argv[1:] or SESSION
+    if len(arguments) < 2:
         sys.exit(__doc__)
     lines = []
-    for argument in sys.argv[2:]:
+    for argument in arguments[1:]:
         command, _, typed = argument.partition("<<<")
         command = command.strip()
         lines.append([("fill:#7ee787", "$"), ("", " ")] + [("font-weight:bold", c) for c in command])
         shown = screen(run("PATH=$PWD/build:$PATH; " + command,
                            [t for t in typed.split("|") if t]))
         lines += shown + [[]]
-    draw(lines[:-1], sys.argv[1])
+    draw(lines[:-1], arguments[0])
 
 
 if __name__ == "__main__":
