@@ -403,6 +403,7 @@ nap_status nap_spec_body(nap_engine *g, const nap_pass *p, nap_error *e)
             b.n_selected++;
         }
         for (nap_node_id i = 0; i < head; i++) run_node(g, i, &b);
+        if (b.n_selected == 0) continue;
         memcpy(s->hidden + selected * width, value(g, input),
                b.n_selected * width * sizeof *s->hidden);
         selected += b.n_selected;
