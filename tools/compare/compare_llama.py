@@ -75,9 +75,9 @@ class Tools:
         run(["cc", "-O2", "-D_GNU_SOURCE", source, "-o", out, *[f"-I{i}" for i in includes],
              f"-L{library}", f"-Wl,-rpath,{library}", *[f"-l{n}" for n in names]])
 
-    def eval(self, model, chunks, *options, text=None):
-        text = [text] if text else []
-        out, _ = run([self.napier, "eval", model, *text, "-c", self.a.context, "--chunks", chunks,
+    def eval(self, model, *options, text=None, chunks=None):
+        what = [text, "--chunks", chunks] if text else []  # else what the file of logits holds
+        out, _ = run([self.napier, "eval", model, *what, "-c", self.a.context,
                       "-t", self.a.threads, "--json", *options])
         return json.loads(out)
 
@@ -88,7 +88,7 @@ class Tools:
 
 
 def measure_perplexity(t, model):
-    ours = t.eval(model, t.a.chunks, text=t.a.text)
+    ours = t.eval(model, text=t.a.text, chunks=t.a.chunks)
     theirs = t.llama_perplexity(model, "-f", t.a.text, "--chunks", t.a.chunks)
     return {"perplexity": ours["perplexity"],
             "llama_perplexity": number(r"Final estimate: PPL = ([\d.]+)", theirs)}
@@ -96,8 +96,9 @@ def measure_perplexity(t, model):
 
 def measure_divergence(t, model, base):
     if not base.exists():
-        t.eval(model, t.a.kl_chunks, "--path", "float", "--save-logits", base, text=t.a.text)
-    ours = t.eval(model, 0, "--logits", base)
+        t.eval(model, "--path", "float", "--save-logits", base, text=t.a.text,
+               chunks=t.a.kl_chunks)
+    ours = t.eval(model, "--logits", base)
     text = t.llama_perplexity(model, "--kl-divergence", "--kl-divergence-base", base)
     return {
         "positions": ours["scored"], "kl_mean": ours["kl_mean"], "kl_stderr": ours["kl_stderr"],
