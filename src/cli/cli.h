@@ -54,6 +54,9 @@ error_t cli_sizes(const struct argp_state *state, const char *what, const char *
 error_t cli_positional(int key, char *arg, struct argp_state *state, const char **slots[],
                        const char *const names[], unsigned n, unsigned required);
 
+/* Was an environment variable wrong since the last call? */
+bool cli_take_env_error(void);
+
 /* --help, for every command (child parser, no input). */
 extern const struct argp cli_help_argp;
 

@@ -95,10 +95,9 @@ static const struct argp_option list_options[] = {
     {"json", KEY_JSON, NULL, 0, "Print JSON", 1},
     {0},
 };
-static const struct argp_option no_options[] = {{0}};
 static const struct argp_child children[] = {{&cli_help_argp, 0, NULL, 0}, {0}};
 static const struct argp pull_argp = {
-    no_options,
+    NULL,
     parse_name,
     "NAME",
     "Fetch a model into the local store and print its path.\v"
@@ -116,7 +115,7 @@ static const struct argp list_argp = {
     children,     NULL,
     NULL};
 static const struct argp rm_argp = {
-    no_options, parse_name, "NAME", "Remove a model from the local store.", children, NULL, NULL};
+    NULL, parse_name, "NAME", "Remove a model from the local store.", children, NULL, NULL};
 
 const command cmd_pull = {
     "pull", "Fetch a model into the local store", &pull_argp, sizeof(store_args), NULL, pull};

@@ -22,8 +22,9 @@ int cli_parse(const command *c, int argc, char **argv, unsigned argp_flags, void
 {
     memset(args, 0, c->args_size);
     if (c->init != NULL) c->init(args);
-    const error_t err =
+    error_t err =
         argp_parse(c->argp, argc, argv, argp_flags | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, args);
+    if (cli_take_env_error() && err == 0) err = EINVAL;
     return err == 0 ? EXIT_OK : err == ECANCELED ? -1 : EXIT_USAGE;
 }
 

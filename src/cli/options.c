@@ -7,14 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* argp sets state->name only after the parsers were told to initialize. */
+static const char *command_name(const struct argp_state *state)
+{
+    return state->name != NULL ? state->name : state->argv[0];
+}
+
 error_t cli_usage(const struct argp_state *state, const char *fmt, ...)
 {
     if (state->flags & ARGP_NO_ERRS) return EINVAL;
     va_list ap;
     va_start(ap, fmt);
-    fprintf(stderr, "%s: ", state->name);
+    const char *name = command_name(state);
+    fprintf(stderr, "%s: ", name);
     vfprintf(stderr, fmt, ap);
-    fprintf(stderr, "\nTry `%s --help' for more information.\n", state->name);
+    fprintf(stderr, "\nTry `%s --help' for more information.\n", name);
     va_end(ap);
     return EINVAL;
 }
@@ -117,16 +124,24 @@ typedef struct env_twin {
 typedef error_t (*set_fn)(int key, const char *what, const char *text,
                           const struct argp_state *state, void *input);
 
-/* Applies the variables that are set and not empty. */
-static error_t apply_env(const env_twin *t, set_fn set, const struct argp_state *state, void *input)
+static bool env_wrong;
+
+bool cli_take_env_error(void)
+{
+    const bool was = env_wrong;
+    env_wrong = false;
+    return was;
+}
+
+/* Applies the variables that are set and not empty. A wrong one is told at once but refused only
+ * after the parse (cli_take_env_error): argp leaks its state when a parser fails to initialize. */
+static void apply_env(const env_twin *t, set_fn set, const struct argp_state *state, void *input)
 {
     for (; t->name != NULL; t++) {
         const char *v = getenv(t->name);
         if (v == NULL || v[0] == '\0') continue;
-        const error_t err = set(t->key, t->name, v, state, input);
-        if (err != 0) return err;
+        if (set(t->key, t->name, v, state, input) != 0) env_wrong = true;
     }
-    return 0;
 }
 
 /* "--temp" for messages, from the option table. */
@@ -208,7 +223,10 @@ static error_t parse_engine(int key, char *arg, struct argp_state *state)
 {
     engine_args *a = state->input;
     char buf[40];
-    if (key == ARGP_KEY_INIT) return apply_env(engine_env, set_engine, state, a);
+    if (key == ARGP_KEY_INIT) {
+        apply_env(engine_env, set_engine, state, a);
+        return 0;
+    }
     if (arg == NULL || key == ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
     return set_engine(key, flag_name(engine_options, key, buf), arg, state, a);
 }
@@ -303,7 +321,10 @@ static error_t parse_sampler(int key, char *arg, struct argp_state *state)
 {
     nap_sampler_options *o = state->input;
     char buf[40];
-    if (key == ARGP_KEY_INIT) return apply_env(sampler_env, set_sampler, state, o);
+    if (key == ARGP_KEY_INIT) {
+        apply_env(sampler_env, set_sampler, state, o);
+        return 0;
+    }
     if (arg == NULL || key == ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
     return set_sampler(key, flag_name(sampler_options, key, buf), arg, state, o);
 }
