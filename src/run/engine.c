@@ -196,7 +196,11 @@ static nap_status build(nap_engine *g, const nap_engine_options *o, nap_error *e
     g->batch = o->batch ? o->batch : DEFAULT_BATCH;
     g->threads = o->threads ? o->threads : nap_cpu_count();
     NAP_TRY(nap_model_graph(g->model, &g->graph, &g->hparams, e));
-    if (g->path == NAP_PATH_FAST) NAP_TRY(nap_plan_create(&g->plan, g->graph, g->tier, e));
+    if (g->path == NAP_PATH_FAST) {
+        NAP_TRY(nap_plan_create(&g->plan, g->graph, g->tier, e));
+        nap_graph_destroy(g->graph);
+        g->graph = NULL;
+    }
     const nap_graph *graph = nap_engine_graph(g);
     const size_t element = g->path == NAP_PATH_FAST ? sizeof(uint16_t) : sizeof(float);
     NAP_TRY(nap_kv_shape_init(&g->kv, graph, element, e));
@@ -238,7 +242,7 @@ nap_status nap_engine_create(nap_engine **out, const nap_model *m, const nap_eng
 void nap_engine_destroy(nap_engine *g)
 {
     if (!g) return;
-    const nap_graph *graph = nap_engine_graph(g);
+    const nap_graph *graph = nap_engine_graph(g); /* NULL if not even that was made */
     for (size_t i = 0; g->workers && i < (size_t)g->threads; i++) {
         nap_free(g->workers[i].matmul);
         nap_free(g->workers[i].attend);

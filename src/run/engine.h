@@ -54,7 +54,7 @@ struct nap_engine {
     nap_pool *pool;
     int threads;
 
-    nap_graph *graph;      /* float path; the fast path's is plan->graph */
+    nap_graph *graph;      /* float path; NULL in the fast path, whose graph is plan->graph */
     nap_plan *plan;        /* fast path */
     struct nap_spec *spec; /* float path */
 
@@ -118,11 +118,10 @@ typedef struct nap_pass {
     size_t n_rows;
     const uint32_t *selected; /* rows whose logits are wanted, ascending */
     size_t n_selected;
-    float *logits; /* n_selected rows of vocab floats */
 } nap_pass;
 
-/* Everything but the logits; then the logits of selected rows [begin, begin + count). With
- * `count` == n_selected both can be one call: nap_exec_run(g, p, 0, n). */
+/* Fast path. Room is made first; then everything in one go (`all`), or everything but the logits
+ * (`body`) and then those of selected rows [begin, begin + count) (`head`). */
 nap_status nap_exec_reserve(nap_engine *g, const nap_pass *p, nap_error *e);
 void nap_exec_body(nap_engine *g, const nap_pass *p);
 void nap_exec_head(nap_engine *g, const nap_pass *p, size_t begin, size_t count, float *logits);

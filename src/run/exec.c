@@ -240,6 +240,18 @@ static void run_matmuls(const hand *h, const nap_step *step, bool head)
 
 /* ------------------------------------------------------------------ attention */
 
+/* Into how many items the query heads that share keys and values are split. Together they read each
+ * key and value once, so they part only where few tokens leave threads without equal work. */
+static size_t head_split(const nap_attention *a, size_t tokens, size_t threads)
+{
+    const size_t group = a->heads / a->kv_heads;
+    if (tokens > 16) return 1; /* blocks of tokens give items enough */
+    for (size_t split = 1; split < group; split++) {
+        if (group % split == 0 && a->kv_heads * split % threads == 0) return split;
+    }
+    return a->kv_heads % threads == 0 ? 1 : group;
+}
+
 /* Rows [first, *end) belong to one session. */
 static nap_attention_args attention_args(const nap_engine *g, const nap_node *n,
                                          const nap_pass *pass, size_t first, size_t *end)
@@ -249,10 +261,6 @@ static nap_attention_args attention_args(const nap_engine *g, const nap_node *n,
     while (*end < pass->n_rows && pass->rows[*end].session == s) ++*end;
     const nap_attention *shape = &n->u.attention.shape;
     const size_t layer = n->u.attention.cache;
-    /* Split the heads that share keys and values only where that evens out the threads' work. */
-    const size_t group = shape->heads / shape->kv_heads, threads = (size_t)g->threads;
-    const size_t blocks = *end - first > 16 ? threads : 1; /* many tokens: enough items anyway */
-    const bool uneven = shape->kv_heads * blocks % threads != 0;
     return (nap_attention_args){
         .k_pages = s->k_pages + layer * s->cap_pages,
         .v_pages = s->v_pages + layer * s->cap_pages,
@@ -265,7 +273,7 @@ static nap_attention_args attention_args(const nap_engine *g, const nap_node *n,
         .window = shape->window,
         .scale = shape->scale,
         .softcap = shape->softcap,
-        .split_heads = uneven ? group : 1,
+        .split_heads = head_split(shape, *end - first, (size_t)g->threads),
     };
 }
 

@@ -264,7 +264,7 @@ static nap_status compute(stepper *st, const nap_pass *p, nap_error *e)
     for (size_t at = 0; at < p->n_selected; at += block) {
         const size_t count = p->n_selected - at < block ? p->n_selected - at : block;
         if (g->path == NAP_PATH_FLOAT)
-            nap_spec_head(g, p, at, count, logits);
+            nap_spec_head(g, at, count, logits);
         else
             nap_exec_head(g, p, at, count, logits);
         NAP_TRY(hand_out(st, logits, count, e));

@@ -228,10 +228,8 @@ static void matmul(const nap_engine *g, const nap_node *n, const float *x, size_
 /* ------------------------------------------------------------------ attention */
 
 /* Keys of one position, all heads; values follow in the same way. */
-static float *cached(const nap_engine *g, const nap_session *s, size_t offset, size_t width,
-                     size_t pos)
+static float *cached(const nap_session *s, size_t offset, size_t width, size_t pos)
 {
-    (void)g;
     float *page = s->pages[pos / NAP_KV_PAGE]->data;
     return page + offset + pos % NAP_KV_PAGE * width;
 }
@@ -242,8 +240,8 @@ static void kv_store(const nap_engine *g, const nap_node *n, const nap_row *row,
     const nap_attention *a = &n->u.attention.shape;
     const nap_kv_layer *at = &g->kv.at[n->u.attention.cache];
     const size_t kw = a->kv_heads * a->head_dim_k, vw = a->kv_heads * a->head_dim_v;
-    memcpy(cached(g, row->session, at->k, kw, row->pos), k, kw * sizeof *k);
-    memcpy(cached(g, row->session, at->v, vw, row->pos), v, vw * sizeof *v);
+    memcpy(cached(row->session, at->k, kw, row->pos), k, kw * sizeof *k);
+    memcpy(cached(row->session, at->v, vw, row->pos), v, vw * sizeof *v);
 }
 
 /* One head of one query: softmax of scaled dot products over the positions it may see. Kept as a
@@ -259,8 +257,8 @@ static void attend(const nap_engine *g, const nap_node *n, const nap_row *row, c
     float max = -INFINITY, sum = 0;
     for (size_t i = 0; i < dv; i++) out[i] = 0;
     for (size_t p = first; p <= row->pos; p++) {
-        const float *k = cached(g, row->session, at->k, a->kv_heads * dk, p) + kv_head * dk;
-        const float *v = cached(g, row->session, at->v, a->kv_heads * dv, p) + kv_head * dv;
+        const float *k = cached(row->session, at->k, a->kv_heads * dk, p) + kv_head * dk;
+        const float *v = cached(row->session, at->v, a->kv_heads * dv, p) + kv_head * dv;
         float score = 0;
         for (size_t i = 0; i < dk; i++) score += q[i] * k[i];
         score *= a->scale;
@@ -411,9 +409,8 @@ nap_status nap_spec_body(nap_engine *g, const nap_pass *p, nap_error *e)
     return NAP_OK;
 }
 
-void nap_spec_head(nap_engine *g, const nap_pass *p, size_t begin, size_t count, float *logits)
+void nap_spec_head(nap_engine *g, size_t begin, size_t count, float *logits)
 {
-    (void)p;
     const nap_graph *graph = g->graph;
     nap_node_id id = head_of(graph);
     const size_t width = graph->nodes[graph->nodes[id].in[0]].width;
