@@ -159,8 +159,23 @@ def report(name, f, greedy, a):
     sys.stdout.flush()
 
 
+def complaints(f, greedy):
+    """What --check refuses: more than rounding explains. Few positions: wide bounds."""
+    ratio = f["perplexity"] / f["llama_perplexity"] - 1
+    if not abs(ratio) <= 0.01:
+        yield f"perplexity differs by {100 * ratio:+.2f} %, expected at most 1 %"
+    noise = 2 * (f["kl_stderr"] ** 2 + f["llama_kl_stderr"] ** 2) ** 0.5
+    if not f["kl_mean"] <= f["llama_kl_mean"] + noise:
+        yield f"KL mean {f['kl_mean']:.6f}, expected at most llama.cpp's {f['llama_kl_mean']:.6f}"
+    for row in greedy:
+        if not abs(row.get("float_margin", 0)) <= 0.5:
+            yield (f"'{row['prompt']}': parts after {row['equal_tokens']} tokens where the float "
+                   f"path is sure by {row['float_margin']:+.4f}, expected a near-tie (0.5)")
+
+
 def main():
     p = argparse.ArgumentParser(description="Napier beside llama.cpp: quality")
+    p.add_argument("--check", action="store_true", help="exit code 1 unless the two agree")
     p.add_argument("models", nargs="+", type=pathlib.Path)
     p.add_argument("--text", required=True, type=pathlib.Path)
     p.add_argument("--napier", type=pathlib.Path,
@@ -179,7 +194,7 @@ def main():
     if not a.llama or not a.llama_bin:
         p.error("needs --llama and --llama-bin (or NAPIER_LLAMA_TREE and NAPIER_LLAMA_BIN)")
     a.napier = pathlib.Path(a.napier)
-    rows = []
+    rows, found = [], []
     with tempfile.TemporaryDirectory() as scratch:
         t = Tools(a, pathlib.Path(scratch))
         for model in a.models:
@@ -188,6 +203,7 @@ def main():
                        **measure_divergence(t, model, base)}
             greedy = measure_greedy(t, model)
             report(model.stem, figures, greedy, a)
+            found += [f"{model.stem}: {c}" for c in complaints(figures, greedy)]
             figures["greedy_equal_tokens"] = " ".join(str(r["equal_tokens"]) for r in greedy)
             figures["greedy_margins"] = " ".join(
                 "/".join(f"{r[k]:.4f}" for k in ("margin", "llama_margin", "float_margin"))
@@ -199,6 +215,8 @@ def main():
             w = csv.DictWriter(f, rows[0].keys())
             w.writeheader()
             w.writerows(rows)
+    if a.check and found:
+        sys.exit("\n".join(found))
 
 
 if __name__ == "__main__":
