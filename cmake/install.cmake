@@ -11,8 +11,13 @@ if(TARGET napier)
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-  # What the static library needs besides: pkg-config modules, and the C library's parts.
-  set(NAPIER_PC_MODULES "jansson libsodium libutf8proc libzip")
+  # What the static library needs besides, as plain libraries and not as pkg-config modules: those
+  # would drag in what the dependencies' own static builds need (libzip: ssl, crypto, bz2 ...).
+  foreach(module jansson libsodium libutf8proc libzip)
+    pkg_check_modules(PC_${module} REQUIRED QUIET ${module})
+    list(APPEND NAPIER_PC_LIBS ${PC_${module}_LDFLAGS})
+  endforeach()
+  list(JOIN NAPIER_PC_LIBS " " NAPIER_PC_LIBS)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/napier.pc.in ${CMAKE_BINARY_DIR}/napier.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/napier.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
