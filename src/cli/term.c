@@ -18,6 +18,15 @@ static void on_interrupt(int sig)
     /* A second Ctrl-C while the first has not been acted on ends the program at once. */
     if (interrupted) _exit(EXIT_INTERRUPTED);
     interrupted = 1;
+    alarm(1);
+}
+
+/* A signal that comes just before a read begins does not end that read. So while a Ctrl-C waits to
+ * be noticed, another signal follows every second. */
+static void on_alarm(int sig)
+{
+    (void)sig;
+    if (interrupted) alarm(1);
 }
 
 static void on_log(void *user, const char *line)
@@ -33,6 +42,8 @@ void term_init(void)
     sa.sa_handler = on_interrupt; /* no SA_RESTART: a blocked read has to return */
     sigemptyset(&sa.sa_mask);
     sigaction(SIGINT, &sa, NULL);
+    sa.sa_handler = on_alarm;
+    sigaction(SIGALRM, &sa, NULL);
     nap_set_log(on_log, NULL);
 }
 
@@ -62,6 +73,7 @@ bool term_interrupted(void)
 void term_clear_interrupt(void)
 {
     interrupted = 0;
+    alarm(0);
 }
 
 void term_say(const char *fmt, ...)
