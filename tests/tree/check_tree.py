@@ -26,6 +26,8 @@ MAY_INCLUDE = {
     "plan": ["format", "kernel", "graph"],
     "run": ["format", "kernel", "graph", "plan", "model", "text"],
     "measure": ["format", "kernel", "graph", "plan", "model", "text", "file", "run"],
+    "lutcore": ["format", "kernel", "graph", "plan"],
+    "rtl": ["format", "lutcore"],
     "store": [],
     "api": EVERYTHING,
     "cli": ["napier only"],

@@ -1,0 +1,107 @@
+/* napier/lutcore.h: the LUT Tensor Core (arXiv 2408.06003) from program to gates.
+ *
+ * A design is a configuration file (configs/ ships some; docs/lmma.md lists the keys) or NULL for
+ * the default, M2 N64 K4 with int8 activations. Every function is one of the commands
+ * `napier lutcore ...`; texts come back in buffers the caller frees with nap_text_free().
+ * External tools (Yosys, Verilator, Icarus Verilog, OpenSTA, gnuplot) are looked for when needed;
+ * NAP_ERR_NOT_FOUND names the missing one and the Debian package that has it. Built simulators and
+ * synthesis results are cached below $NAPIER_CACHE, else $XDG_CACHE_HOME/napier, else
+ * ~/.cache/napier. */
+#ifndef NAPIER_LUTCORE_H
+#define NAPIER_LUTCORE_H
+
+#include "napier/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+NAP_API void nap_text_free(char *text);
+
+typedef enum nap_lut_target {
+    NAP_LUT_REF,    /* the definition, in plain loops */
+    NAP_LUT_INTERP, /* compiled to LMMA, interpreted */
+    NAP_LUT_SIM, /* as INTERP; the machine's cycles, stalls and bytes come from the cycle simulator
+                  */
+    NAP_LUT_RTL  /* the same program on the emitted Verilog, run by Verilator */
+} nap_lut_target;
+
+/* O[M][N] int32 = sum A (w - Z), from .npy files to a .npy file. */
+typedef struct nap_lut_gemm {
+    const char *a, *w, *o; /* int8 [M,K], uint8 [N,K], result (NULL: not written) */
+    const char *config;    /* NULL: the default design */
+    nap_lut_target target;
+    unsigned bits; /* 1..4 */
+    int zero;
+    bool pm1;
+    uint64_t reserved[4];
+} nap_lut_gemm;
+/* *json: {"target", "m", "n", "k", "bits", "cycles", "lookups", "bytes", "stalls", ...}. */
+NAP_API nap_status nap_lutcore_gemm(const nap_lut_gemm *g, char **json, nap_error *e);
+
+/* Verilog, file list and a self-checking test bench into a folder. */
+NAP_API nap_status nap_lutcore_rtl(const char *config, const char *dir, nap_error *e);
+
+typedef struct nap_lut_synth {
+    const char *config, *liberty; /* NULL: defaults */
+    const char *operands;         /* folder of recorded operands for power, NULL: random */
+    double clock_ns;              /* 0: the library's default */
+    nap_progress_fn progress;
+    void *user;
+    uint64_t reserved[4];
+} nap_lut_synth;
+/* *csv: area by part, cells, worst slack, power, tool versions. */
+NAP_API nap_status nap_lutcore_synth(const nap_lut_synth *s, char **csv, nap_error *e);
+
+/* Simulates the layers of a CSV file on the machine of a configuration; writes layers.csv and
+ * summary.json into dir. detail: the cycle simulator, else the tile simulator. */
+NAP_API nap_status nap_lutcore_sim(const char *config, const char *layers, const char *dir,
+                                   bool detail, nap_error *e);
+/* The matrix products of a model, or of a published shape ("opt-175b", "bloom-176b", "llama2-70b",
+ * "bitnet-3b"), as layer CSV. prompt tokens per sequence, batch sequences; decode: one token each.
+ */
+NAP_API nap_status nap_lutcore_layers(const nap_model *m, const char *shape, uint64_t prompt,
+                                      uint64_t batch, bool decode, char **csv, nap_error *e);
+
+/* Assembly text to a program file, back, and the check of either (by design; NULL: default). */
+NAP_API nap_status nap_lutcore_asm(const char *text_path, const char *program_path, nap_error *e);
+NAP_API nap_status nap_lutcore_disasm(const char *program_path, char **text, nap_error *e);
+NAP_API nap_status nap_lutcore_check(const char *path, const char *config, nap_error *e);
+
+/* Compiles one linear layer of a model for `rows` activation rows (real ones: the layer's input
+ * at the first tokens of a built-in text); writes the program, its assembly, memory image, inputs
+ * and expected outputs into dir; runs it on a target and compares with the CPU engine's reference
+ * kernel, bit for bit. *json reports both. */
+typedef struct nap_lut_layer {
+    const char *tensor; /* "blk.0.attn_q.weight" */
+    const char *config;
+    const char *dir; /* NULL: nothing written */
+    size_t rows;     /* 0: one */
+    size_t columns;  /* 0: all outputs; else the first so many (RTL is slow) */
+    nap_lut_target target;
+    uint64_t reserved[4];
+} nap_lut_layer;
+NAP_API nap_status nap_lutcore_layer(const nap_model *m, const nap_lut_layer *l, char **json,
+                                     nap_error *e);
+
+/* Design-space search over units; CSV. quick: what the committed results already hold, plus only
+ * missing points of the default library. */
+typedef struct nap_lut_dse {
+    const char *study; /* "k", "mnk", "depth", "acc", "fpsum", "all" */
+    const char *liberty;
+    const char *out; /* folder */
+    nap_progress_fn progress;
+    void *user;
+    uint64_t reserved[4];
+} nap_lut_dse;
+NAP_API nap_status nap_lutcore_dse(const nap_lut_dse *d, nap_error *e);
+
+/* All figures and tables, offline, from the results that come with Napier: CSV, SVG, PNG and one
+ * HTML page into dir. data: folder of the results, NULL: the installed ones. */
+NAP_API nap_status nap_lutcore_figures(const char *data, const char *dir, nap_progress_fn progress,
+                                       void *user, nap_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

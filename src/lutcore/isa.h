@@ -1,0 +1,138 @@
+/* LMMA: the instruction set of a LUT tensor core (paper section 3.3.1; encoding, registers, timing
+ * are ours: docs/lmma.md is the manual, this header its summary).
+ *
+ * A core has register files of fragments (array.h): a (activations), t (tables), w (weights),
+ * c (accumulators), s (row sums); eight address registers x0..x7 of 32 bits (x0 reads as zero),
+ * and a loop stack of four. Memory is bytes; addresses of fragments are multiples of bus_bytes.
+ *
+ * Instructions are 64 bits. Assembly, one per line, '#' comments:
+ *
+ *   nop | halt
+ *   mov   xD, imm              xD = imm                             imm: signed 32 bits
+ *   add   xD, xS, imm          xD = xS + imm  (modulo 2^32)
+ *   loop  count                repeats up to the matching `end`, count >= 1 times; nests 4 deep
+ *   end
+ *   lda   aD, [xB + imm]       loads: a fragment from memory
+ *   ldt   tD, [xB + imm]
+ *   ldw.wP wD, [xB + imm]      P planes: w1..w8; ternary `ldw.t`; FP4 `ldw.e2m1`
+ *   ldc   cD, [xB + imm]       from its memory image (32 bits each)
+ *   lds   sD, [xB + imm]
+ *   stt   [xB + imm], tS       stores, likewise stc, sts
+ *   sto.wP [xB + imm], cS, sS, Z   finished result: (C + (2^P - 1 - 2 Z) * S) >> 1 as int32 (the
+ *                              C image), integer designs of method LUT and LUT_CONV; Z in [-256,
+ * 511] zero  cD | zero sD pre   tD, aS [, sD]        tables from activations; adds the row sums to
+ * sD if given lmma.mMnNkK.AD.WT.ACC.OUT  cD, tT, wW, cS|zero e.g. lmma.m2n64k4.s8.w2.s32.s32 c0,
+ * t0, w0, c0 D = T x W + S. For methods other than LUT the second operand is an a register: the
+ * same mnemonic, `a0` in place of `t0`. wait  mem|pre|mma[+...]    until those units are idle
+ *
+ * Shapes. M, N, K of an lmma are multiples of the array's (m, n, k * depth): M = m * i,
+ * N = n * j, K = kd * l with i, j, l in {1, 2, 4, 8}. It is i * j * l array steps, in the order
+ * row block, column block, K block (K fastest), on consecutive registers: c[D + r * j + q],
+ * t[T + r * l + h], w[W + q * l + h]; registers must exist and S is the same block or zero. Types
+ * must be the design's: AD s8 s16 e4m3 e5m2 f16 (with int8 tables: e4m3q e5m2q f16q), WT w1..w8 t
+ * e2m1, ACC = OUT = the accumulator's type (docs/lmma.md says why no narrowing is done here).
+ *
+ * Time, which the RTL keeps to the cycle and the simulators predict. One instruction at most issues
+ * per cycle, in order. nop, mov, add, loop, end: nothing more; a taken `end` costs no extra cycle.
+ * Three units: MEM (ld*, st*, sto), PRE (pre), MMA (lmma, zero). An instruction issued in cycle c
+ * occupies its unit in cycles c+1 .. c+T; the next one for the same unit may issue in cycle c+T at
+ * the earliest. `wait` completes (and the next instruction issues the cycle after) in the first
+ * cycle in which none of its units is occupied; halt is wait for all, then done.
+ *   loads   T = mem_latency + ceil(bytes / bus_bytes)     stores  T = ceil(bytes / bus_bytes)
+ *   sto     T = 1 + beats     pre T = ceil(m * depth / pre_units)     zero T = 1
+ *   lmma    T = i*j*l * planes, and after that pipeline - 1 cycles more in which the unit is
+ *           occupied for `wait` but takes the next lmma (not zero: that waits for an empty pipe)
+ * The program orders units by `wait`: a register or memory range that one unit writes and another
+ * reads or writes must be separated by a wait on the first (nap_program_check finds breaches).
+ * A wait for MEM also makes stores visible to later loads; MEM itself is in order. */
+#ifndef NAP_LUTCORE_ISA_H
+#define NAP_LUTCORE_ISA_H
+
+#include "lutcore/types.h"
+
+typedef enum nap_lop {
+    NAP_L_NOP,
+    NAP_L_HALT,
+    NAP_L_MOV,
+    NAP_L_ADD,
+    NAP_L_LOOP,
+    NAP_L_END,
+    NAP_L_LDA,
+    NAP_L_LDT,
+    NAP_L_LDW,
+    NAP_L_LDC,
+    NAP_L_LDS,
+    NAP_L_STT,
+    NAP_L_STC,
+    NAP_L_STS,
+    NAP_L_STO,
+    NAP_L_ZEROC,
+    NAP_L_ZEROS,
+    NAP_L_PRE,
+    NAP_L_LMMA,
+    NAP_L_WAIT,
+    NAP_L_COUNT
+} nap_lop;
+
+enum { NAP_L_REG_NONE = 63, NAP_L_REGS_MAX = 63, NAP_L_XREGS = 8, NAP_L_LOOPS = 4 };
+enum { NAP_UNIT_MEM = 1, NAP_UNIT_PRE = 2, NAP_UNIT_MMA = 4 };
+
+/* Activation operand types as the instruction names them. */
+typedef enum nap_ladt {
+    NAP_LAD_S8,
+    NAP_LAD_S16,
+    NAP_LAD_E4M3,
+    NAP_LAD_E5M2,
+    NAP_LAD_F16,
+    NAP_LAD_E4M3Q,
+    NAP_LAD_E5M2Q,
+    NAP_LAD_F16Q
+} nap_ladt;
+nap_ladt nap_core_ladt(const nap_core *c);
+
+/* A decoded instruction; fields an opcode does not use are zero. */
+typedef struct nap_linst {
+    nap_lop op;
+    uint8_t rd, rs, rt, rw; /* destination / source registers by role, as docs/lmma.md lists */
+    uint8_t xd, xb;         /* address registers */
+    int32_t imm;            /* address offset, mov/add immediate, loop count (unsigned) */
+    int16_t zp;             /* sto: Z */
+    uint8_t mask;           /* wait: units */
+    uint8_t wt;             /* weight type: 1..8 planes, 9 = ternary, 10 = E2M1 */
+    uint8_t mi, nj, kl;     /* lmma: log2 of the multiples i, j, l */
+    uint8_t m, kd;
+    uint16_t n; /* lmma: the absolute array shape it was written for (m, kd, n) */
+    nap_ladt ad;
+    nap_acc acc, out;
+} nap_linst;
+
+typedef struct nap_program {
+    uint64_t *word;
+    unsigned *line; /* source line of each instruction, or NULL */
+    size_t count;
+} nap_program;
+void nap_program_free(nap_program *p);
+bool nap_program_add(nap_program *p, uint64_t word, unsigned line); /* false: no memory */
+
+/* NAP_ERR_FORMAT names the field for words that no instruction encodes to. encode(decode(w)) == w
+ * for every legal w. `index` is for messages. */
+uint64_t nap_linst_encode(const nap_linst *i);
+nap_status nap_linst_decode(uint64_t word, size_t index, nap_linst *out, nap_error *e);
+
+/* Text to words and back. Errors: "name:line:column: ...". */
+nap_status nap_lmma_assemble(const char *text, size_t len, const char *name, nap_program *out,
+                             nap_error *e);
+struct nap_buf;
+nap_status nap_lmma_disassemble(const nap_program *p, struct nap_buf *out, nap_error *e);
+
+/* Is the program one that this design can run? Types, shapes, registers within capacity, loops
+ * matched, addresses aligned (where known) and within memory_bytes (0: unknown), halt reached, and
+ * no hazard between units without a wait, loops included. Names line (or index) and instruction. */
+nap_status nap_program_check(const nap_program *p, const nap_core *c, uint64_t memory_bytes,
+                             const char *name, nap_error *e);
+
+/* Binary program files: "LMMA" magic, version, count, words (docs/lmma.md). */
+nap_status nap_program_read(const char *path, nap_program *out, nap_error *e);
+nap_status nap_program_write(const char *path, const nap_program *p, nap_error *e);
+
+#endif

@@ -1,0 +1,90 @@
+/* Verilog from a design: deterministic Verilog-2005 text, lowRISC naming (_i, _o, clk_i, rst_ni,
+ * _q for registers, _d for their inputs), lint-clean, no latches, no waivers.
+ *
+ * nap_rtl_array() emits one array of any method; nap_rtl_core() a whole core that fetches and runs
+ * LMMA programs; both list the parts ("units") they are composed of, each a module of its own, so
+ * that synthesis does every distinct unit once and composes.
+ *
+ * ---- The array's top module, the same ports for every method (widths in bits from array.h,
+ * before padding; X is T for method LUT, A for the others; XW = nap_frag_bits of it):
+ *
+ *   module <core.name>_array (
+ *     input  clk_i, rst_ni,
+ *     input  x_we_i,  input [XW-1:0] x_i,   // loads the operand register
+ *     input  w_we_i,  input [WW-1:0] w_i,   // loads the weight register (all wbits planes)
+ *     input  c_we_i,  input [CW-1:0] c_i,   // loads the accumulators; CW = M*N*acc_bits
+ *     input  step_i,                        // start a step: sampled when ready_o
+ *     input [3:0] planes_i,                 // planes of the step, 1..wbits
+ *     output ready_o,                       // a new step or a register load may be given
+ *     output done_o,                        // high for one cycle when the step's C is in c_o
+ *     output [CW-1:0] c_o );
+ * A load given in the cycle of step_i is used by that step. A step holds ready_o low for planes-1
+ * cycles; done_o comes planes + pipeline - 1 cycles after step_i.
+ *
+ * In the core the same pe/unit modules are used with the register file in place of the operand
+ * registers. */
+#ifndef NAP_RTL_RTL_H
+#define NAP_RTL_RTL_H
+
+#include "base/buf.h"
+#include "lutcore/array.h"
+
+/* What a unit is part of, for area by part. */
+typedef enum nap_part {
+    NAP_PART_TABLE,   /* table or activation registers */
+    NAP_PART_WEIGHT,  /* weight registers */
+    NAP_PART_PE,      /* look-up or multiply, and what is added before the accumulator */
+    NAP_PART_ACC,     /* accumulator: adder and register */
+    NAP_PART_PRE,     /* table precompute inside the array (LUT_CONV, UNPU) or beside it (core) */
+    NAP_PART_CONTROL, /* counters, decoders, sequencer */
+    NAP_PART_COUNT
+} nap_part;
+const char *nap_part_name(nap_part p);
+
+typedef struct nap_rtl_unit {
+    char module[96]; /* a module of the text, synthesizable on its own */
+    nap_part part;
+    uint64_t count; /* instances in the design */
+} nap_rtl_unit;
+
+typedef struct nap_rtl {
+    nap_buf text; /* one file: all modules, leaves first, top last */
+    char top[96];
+    nap_rtl_unit *unit; /* every leaf of the design: their areas add up to it but for wiring */
+    size_t units;
+} nap_rtl;
+
+nap_status nap_rtl_array(const nap_core *c, nap_rtl *out, nap_error *e);
+/* The precompute unit alone: module <name>_precompute, A fragment in, T fragment and sums out,
+ * combinational generators behind one register. Also a unit of the core. */
+nap_status nap_rtl_precompute(const nap_core *c, nap_rtl *out, nap_error *e);
+nap_status nap_rtl_core(const nap_core *c, nap_rtl *out, nap_error *e);
+void nap_rtl_free(nap_rtl *r);
+
+/* Shared by the emitter's files: adds text of a module once (by name), and counts a unit. */
+bool nap_rtl_has_module(const nap_rtl *r, const char *module);
+bool nap_rtl_add_unit(nap_rtl *r, const char *module, nap_part part, uint64_t count);
+
+/* Emitters of the families, called by nap_rtl_array(). */
+nap_status nap_rtl_array_lut(const nap_core *c, nap_rtl *out, nap_error *e);      /* lut_*.c */
+nap_status nap_rtl_array_baseline(const nap_core *c, nap_rtl *out, nap_error *e); /* base_*.c */
+
+/* Arithmetic modules both use (arith.c); each adds its module if missing and writes its name.
+ * Combinational. Formats: exponent and mantissa widths. */
+typedef struct nap_rtl_fp {
+    unsigned exp, man;
+} nap_rtl_fp;
+/* y = round(a + b): a_i, b_i, y_o */
+const char *nap_rtl_fp_add(nap_rtl *r, nap_rtl_fp f, char name[96]);
+/* y = round_out(a * b), exact if `out` holds it: a_i, b_i, y_o */
+const char *nap_rtl_fp_mul(nap_rtl *r, nap_rtl_fp in, nap_rtl_fp out, char name[96]);
+/* y = a * 2^shift_i, shift_i of `bits` bits: a_i, shift_i, y_o */
+const char *nap_rtl_fp_scale2(nap_rtl *r, nap_rtl_fp f, unsigned bits, char name[96]);
+/* y = a, exactly, in a wider format: a_i, y_o. finite_only: E4M3's encoding of the input */
+const char *nap_rtl_fp_widen(nap_rtl *r, nap_rtl_fp from, bool finite_only, nap_rtl_fp to,
+                             char name[96]);
+/* fused: acc_i, terms_i (n packed values of `in`, or 2n factors when `product`), shift_i, y_o */
+const char *nap_rtl_fp_fused(nap_rtl *r, nap_rtl_fp in, nap_rtl_fp out, unsigned n, bool product,
+                             unsigned shift_bits, char name[96]);
+
+#endif
