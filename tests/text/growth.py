@@ -2,15 +2,18 @@
 """Time must grow in proportion to the text: growth.py GROWTH_OF
 
 For each kind of vocabulary and each kind of text, twice the bytes take at most 2.3 times the
-instructions, as valgrind counts them: the same number on a busy machine as on a quiet one. Exit
-code 77 (skipped) without valgrind.
+instructions, as valgrind counts them: the same number on a busy machine as on a quiet one. Judged
+over two doublings, because one of them may hold a growing buffer that had to move, and whether it
+had to depends on the environment (up to 13 % of the count). Exit code 77 (skipped) without
+valgrind.
 """
+import math
 import re
 import shutil
 import subprocess
 import sys
 
-BYTES = 100_000
+BYTES = 50_000
 VOCABS = [("bpe.gguf", "gpt-2"), ("bpe.gguf", "llama-bpe"), ("bpe.gguf", "jais-2"),
           ("bpe.gguf", "deepseek-llm"), ("bpe.gguf", "default"), ("gemma4.gguf", "-"),
           ("spm.gguf", "-"), ("unigram.gguf", "-"), ("wordpiece.gguf", "-")]
@@ -36,9 +39,10 @@ def main():
     for vocab, pre in VOCABS:
         for kind in KINDS:
             one = instructions(sys.argv[1], vocab, pre, BYTES, kind)
-            two = instructions(sys.argv[1], vocab, pre, 2 * BYTES, kind)
-            print(f"{vocab:15} {pre:13} {kind!r:26} {one:12} {two:12} {two / one:.2f}", flush=True)
-            slow += two > 2.3 * one
+            four = instructions(sys.argv[1], vocab, pre, 4 * BYTES, kind)
+            doubling = math.sqrt(four / one)
+            print(f"{vocab:15} {pre:13} {kind!r:26} {one:12} {four:12} {doubling:.2f}", flush=True)
+            slow += doubling > 2.3
     sys.exit(1 if slow else 0)
 
 
