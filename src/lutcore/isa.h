@@ -19,18 +19,26 @@
  *   lds   sD, [xB + imm]
  *   stt   [xB + imm], tS       stores, likewise stc, sts
  *   sto.wP [xB + imm], cS, sS, Z   finished result: (C + (2^P - 1 - 2 Z) * S) >> 1 as int32 (the
- *                              C image), integer designs of method LUT and LUT_CONV; Z in [-256,
- * 511] zero  cD | zero sD pre   tD, aS [, sD]        tables from activations; adds the row sums to
- * sD if given lmma.mMnNkK.AD.WT.ACC.OUT  cD, tT, wW, cS|zero e.g. lmma.m2n64k4.s8.w2.s32.s32 c0,
- * t0, w0, c0 D = T x W + S. For methods other than LUT the second operand is an a register: the
- * same mnemonic, `a0` in place of `t0`. wait  mem|pre|mma[+...]    until those units are idle
+ *                              C image), integer activations, methods LUT (not ternary) and
+ *                              LUT_CONV; Z in [-256, 511]
+ *   zero  cD | zero sD
+ *   pre   tD, aS [, sD]        tables from activations; adds the row sums to sD if given
+ *   lmma.mMnNkK.AD.WT.ACC.OUT  cD, tT, wW, cS|zero
+ *                              e.g. lmma.m2n64k4.s8.w2.s32.s32 c0, t0, w0, c0: D = T x W + S. For
+ *                              methods other than LUT the second operand is an a register: the
+ *                              same mnemonic, `a0` in place of `t0`
+ *   wait  mem|pre|mma[+...]    until those units are idle
+ * The imm of [xB + imm] is a multiple of 8, signed 32 bits. Address registers start at 0; a
+ * register of fragments holds nothing until it is written.
  *
- * Shapes. M, N, K of an lmma are multiples of the array's (m, n, k * depth): M = m * i,
- * N = n * j, K = kd * l with i, j, l in {1, 2, 4, 8}. It is i * j * l array steps, in the order
- * row block, column block, K block (K fastest), on consecutive registers: c[D + r * j + q],
- * t[T + r * l + h], w[W + q * l + h]; registers must exist and S is the same block or zero. Types
- * must be the design's: AD s8 s16 e4m3 e5m2 f16 (with int8 tables: e4m3q e5m2q f16q), WT w1..w8 t
- * e2m1, ACC = OUT = the accumulator's type (docs/lmma.md says why no narrowing is done here).
+ * Shapes. An lmma works on a multiple of the array's shape (m, n, kd = k * depth): m * i rows,
+ * n * j columns, kd * l deep, with i, j, l in {1, 2, 4, 8}, written m2x4n64k4x2: the array's shape,
+ * and "x" the multiple where it is not 1. It is i * j * l array steps, in the order row block,
+ * column block, K block (K fastest), on consecutive registers: c[D + r * j + q], t[T + r * l + h],
+ * w[W + q * l + h]; registers must exist and S is the same block (rs = rd) or zero. Types must be
+ * the design's: AD s8 s16 e4m3 e5m2 f16 (with int8 tables: e4m3q e5m2q f16q), WT w1..w8 t e2m1,
+ * ACC = OUT = the accumulator's type (docs/lmma.md says why no narrowing is done here); WT's planes
+ * at most core.wbits, with MAC and MAC_NATIVE exactly core.wbits.
  *
  * Time, which the RTL keeps to the cycle and the simulators predict. One instruction at most issues
  * per cycle, in order. nop, mov, add, loop, end: nothing more; a taken `end` costs no extra cycle.
@@ -74,7 +82,8 @@ typedef enum nap_lop {
     NAP_L_COUNT
 } nap_lop;
 
-enum { NAP_L_REG_NONE = 63, NAP_L_REGS_MAX = 63, NAP_L_XREGS = 8, NAP_L_LOOPS = 4 };
+enum { NAP_L_WT_TERNARY = 9, NAP_L_WT_E2M1 = 10 };
+enum { NAP_L_REG_NONE = 63, NAP_L_REGS_MAX = 62, NAP_L_XREGS = 8, NAP_L_LOOPS = 4 };
 enum { NAP_UNIT_MEM = 1, NAP_UNIT_PRE = 2, NAP_UNIT_MMA = 4 };
 
 /* Activation operand types as the instruction names them. */
@@ -90,20 +99,25 @@ typedef enum nap_ladt {
 } nap_ladt;
 nap_ladt nap_core_ladt(const nap_core *c);
 
-/* A decoded instruction; fields an opcode does not use are zero. */
+/* A decoded instruction; fields an opcode does not use are zero. Registers by role:
+ *   ld*, zero  rd destination            st*  rs source         sto  rs = c, rt = s
+ *   pre        rd = t, rs = a, rt = s or NAP_L_REG_NONE
+ *   lmma       rd = c, rt = t (a_operand: an a register), rw = w, rs = rd or NAP_L_REG_NONE (zero)
+ *   mov        xd        add  xd, xb     ld*, st*, sto  xb */
 typedef struct nap_linst {
     nap_lop op;
-    uint8_t rd, rs, rt, rw; /* destination / source registers by role, as docs/lmma.md lists */
-    uint8_t xd, xb;         /* address registers */
-    int32_t imm;            /* address offset, mov/add immediate, loop count (unsigned) */
-    int16_t zp;             /* sto: Z */
-    uint8_t mask;           /* wait: units */
-    uint8_t wt;             /* weight type: 1..8 planes, 9 = ternary, 10 = E2M1 */
-    uint8_t mi, nj, kl;     /* lmma: log2 of the multiples i, j, l */
-    uint8_t m, kd;
-    uint16_t n; /* lmma: the absolute array shape it was written for (m, kd, n) */
+    uint8_t rd, rs, rt, rw;
+    uint8_t xd, xb;     /* address registers */
+    int32_t imm;        /* address offset, mov/add immediate, loop count (unsigned) */
+    int16_t zp;         /* sto: Z */
+    uint8_t mask;       /* wait: units */
+    uint8_t wt;         /* ldw, sto, lmma: 1..8 planes, 9 = ternary, 10 = E2M1 */
+    uint8_t mi, nj, kl; /* lmma: log2 of the multiples i, j, l */
+    uint8_t m;
+    uint16_t n, kd; /* lmma: the absolute array shape it was written for (m, n, k * depth) */
+    bool a_operand; /* lmma: rt is an a register (methods other than LUT) */
     nap_ladt ad;
-    nap_acc acc, out;
+    nap_acc acc, out; /* lmma: equal */
 } nap_linst;
 
 typedef struct nap_program {
