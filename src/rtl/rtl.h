@@ -15,14 +15,27 @@
  *     input  c_we_i,  input [CW-1:0] c_i,   // loads the accumulators; CW = M*N*acc_bits
  *     input  step_i,                        // start a step: sampled when ready_o
  *     input [3:0] planes_i,                 // planes of the step, 1..wbits
- *     output ready_o,                       // a new step or a register load may be given
+ *     output ready_o,                       // a step, x and w may be given
  *     output done_o,                        // high for one cycle when the step's C is in c_o
- *     output [CW-1:0] c_o );
- * A load given in the cycle of step_i is used by that step. A step holds ready_o low for planes-1
- * cycles; done_o comes planes + pipeline - 1 cycles after step_i.
+ *     output [CW-1:0] c_o );                // the accumulators' registers
+ * A load given in the cycle of step_i is used by that step. A step given in cycle t holds ready_o
+ * low in t+1 .. t+planes-1 and has done_o high in cycle t + planes + pipeline. c_we_i is only
+ * legal while no step is in flight: before the first, and from the cycle of done_o on.
  *
- * In the core the same pe/unit modules are used with the register file in place of the operand
- * registers. */
+ * That module is the same for all methods: array.c wraps a family's grid, the array's arithmetic
+ * without operand registers, accumulators and control. The core puts its register files around the
+ * same grid:
+ *
+ *   module <core.name>_grid (
+ *     input clk_i,                          // only where pipeline is 2
+ *     input [XW-1:0] x_i, input [WW-1:0] w_i,
+ *     input [2:0] plane_i,                  // 0..planes-1; tie-off where the design has one plane
+ *     input [2:0] last_i,                   // planes-1 of the step (sign plane: ADD, UNPU)
+ *     input [CW-1:0] c_i,
+ *     output [CW-1:0] c_o );
+ * pipeline 1: combinational, c_o = c_i + the terms of x_i, w_i in plane_i. pipeline 2: the terms
+ * are registered: c_o = c_i of this cycle + the terms of x_i, w_i, plane_i of the cycle before.
+ * The grid's family counts the units within the grid; the wrapper counts those around it. */
 #ifndef NAP_RTL_RTL_H
 #define NAP_RTL_RTL_H
 
@@ -65,9 +78,11 @@ void nap_rtl_free(nap_rtl *r);
 bool nap_rtl_has_module(const nap_rtl *r, const char *module);
 bool nap_rtl_add_unit(nap_rtl *r, const char *module, nap_part part, uint64_t count);
 
-/* Emitters of the families, called by nap_rtl_array(). */
-nap_status nap_rtl_array_lut(const nap_core *c, nap_rtl *out, nap_error *e);      /* lut_*.c */
-nap_status nap_rtl_array_baseline(const nap_core *c, nap_rtl *out, nap_error *e); /* base_*.c */
+/* The families' grids: modules leaves first, <core.name>_grid last, its units counted. */
+nap_status nap_rtl_grid_lut(const nap_core *c, nap_rtl *out, nap_error *e);      /* lut_*.c */
+nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e); /* base_*.c */
+/* Either, by method. */
+nap_status nap_rtl_grid(const nap_core *c, nap_rtl *out, nap_error *e); /* array.c */
 
 /* Arithmetic modules both use (arith.c); each adds its module if missing and writes its name.
  * Combinational. Formats: exponent and mantissa widths. */
