@@ -68,8 +68,13 @@ typedef struct nap_rtl {
 } nap_rtl;
 
 nap_status nap_rtl_array(const nap_core *c, nap_rtl *out, nap_error *e);
-/* The precompute unit alone: module <name>_precompute, A fragment in, T fragment and sums out,
- * combinational generators behind one register. Also a unit of the core. */
+/* The precompute unit (lut designs), combinational; the T register file is its register. It makes
+ * U = pre_units tables at a time, group after group: table number group_i * U + u of the fragment,
+ * row by row (past the last table: unspecified), and the sum of each table's activations.
+ *   module <core.name>_precompute (
+ *     input [AW-1:0] a_i, input [GW-1:0] group_i, // GW counts ceil(m * depth / U) groups, >= 1
+ *     output [U*E*EB-1:0] t_o,
+ *     output [U*32-1:0] s_o );                    // only where activations are integers */
 nap_status nap_rtl_precompute(const nap_core *c, nap_rtl *out, nap_error *e);
 nap_status nap_rtl_core(const nap_core *c, nap_rtl *out, nap_error *e);
 void nap_rtl_free(nap_rtl *r);
