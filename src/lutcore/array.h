@@ -15,11 +15,12 @@
  *      LUT            plane p, group d, column n: k bits at ((p * depth + d) * N + n) * k; sign in
  *                     bit k-1, index in bits k-2..0 (remapped, see below)
  *      LUT ternary    group d, column n: 5 bits at (d * N + n) * 5; sign in bit 4
- *      LUT_CONV, UNPU, ADD
+ *      UNPU_REMAP     as LUT
+ *      LUT_CONV, UNPU, UNPU_HALF, ADD
  *                     plane p, group d, column n: k bits at ((p * depth + d) * N + n) * k; plain
  *                     bits of the code, element i in bit i
  *      MAC_NATIVE     product d, column n: b bits at (d * N + n) * b, two's complement (b = 1: 0 is
- *                     -1, 1 is +1; E2M1: b = 5). Only b = core.wbits.
+ *                     -1, 1 is +1). Only b = core.wbits.
  *      MAC            product d, column n: act bits of the weight in the activation's type
  *   C  accumulators: (m, n): acc bits at (m * N + n) * acc_bits; in MEMORY each takes 32 bits
  *      (integers sign-extended, F16 zero-extended), so C images are 4 * M * N bytes.
@@ -36,7 +37,7 @@
  * signed weight w (of q: w = q - 2^(b-1)): plane b-1 counts -2^(b-1). b = 1 is as for LUT: w =
  * 2q - 1. MAC_NATIVE has the same codes and values.
  * E2M1: twice the FP4 value, v2 in {0, +-1, 2, 3, 4, 6, 8, 12}, is the 5-bit code q = v2 + 16, so
- * LUT and LUT_CONV give sum a v2 = (C - S) / 2; ADD, UNPU and MAC_NATIVE take w = v2.
+ * LUT and LUT_CONV (the methods that have it) give sum a v2 = (C - S) / 2.
  *
  * ---- Tables. Half of them, by odd symmetry: with x_i the k activations of the group,
  *     T[j] = x_{k-1} + sum over i < k-1 of (2 j_i - 1) x_i
@@ -47,8 +48,10 @@
  * Ternary: triple (t2 t1 t0) in {-1, 0, 1}, v = 9 t2 + 3 t1 + t0; sign = v < 0, index = |v|, 0..13;
  * T[j] is the dot product of the triple with positive v = j; T[0] = 0. Entry bits: act_bits + 2.
  * LUT_CONV: 2^k entries, T[j] = sum over all i of (2 j_i - 1) x_i, one bit wider than LUT's; the
- * term is T[plain bits]. UNPU: 2^k entries, T[j] = sum over i with j_i = 1 of x_i; the term is
- * T[plain bits], in plane b-1 negated; b = 1: LUT_CONV's table and no negation.
+ * term is T[plain bits]. UNPU (integers only): 2^k entries, T[j] = sum over i with j_i = 1 of x_i;
+ * the term is T[plain bits], in plane b-1 negated; b = 1: LUT_CONV's table and no negation.
+ * UNPU_HALF and UNPU_REMAP, the steps between UNPU and LUT, make LUT's half tables inside and give
+ * LUT's results for the same codes; UNPU_HALF takes plain bits and remaps them itself.
  *
  * ---- Integer steps (integer activations, pre-aligned ones, int8 tables): terms are exact, shifted
  * by the plane, added to C modulo 2^acc_bits. The order does not matter.
@@ -59,8 +62,7 @@
  *     T[j] = (x3 +- x2) + (+-x1 +- x0)
  * any k: split the elements, highest first, into halves of ceil(n/2) and floor(n/2), each half
  * summed by the same rule, then added. -x flips the sign bit. LUT_CONV: the same tree with +-x3.
- * Ternary: (t2 x2 + t1 x1) + t0 x0. Absent terms (ternary, UNPU) are not added: no x + 0 is
- * performed, a half with nothing present is absent, nothing at all is +0. UNPU has the tree of k.
+ * Ternary: (t2 x2 + t1 x1) + t0 x0; absent terms are not added (no x + 0 is performed), T[0] = +0.
  * ---- Floating point tables, int8 kind: the binary16 entry t times 2^-e, e the row's exponent,
  * rounded to nearest even and clamped to [-127, 127]; NaN gives 0. Accumulators are integers.
  *
@@ -69,7 +71,7 @@
  * the zero of its sign, subnormals are normalised.
  *   discrete: for p ascending, for d ascending: C = C + term, one rounding each (nearest even).
  *   fused:    for p ascending: C = round(C + sum over d of term), by the rule below.
- *   prealigned: see nap_prealign(): the array is the integer array of act s16 (F16) or s8 (FP8).
+ *   prealigned: see nap_prealign(): the design is an integer one, act s8 or s16.
  * ---- MAC, MAC_NATIVE and ADD steps in floating point: depth products; k = 1.
  *   MAC         one pass; product d = activation * weight, exact.
  *   MAC_NATIVE  one pass; product d = activation * integer weight (a zero weight is +0), exact.
@@ -96,12 +98,10 @@
 enum { NAP_FUSED_GUARD = 3, NAP_TERNARY_ENTRIES = 14 };
 enum { NAP_K_MAX = 8, NAP_DEPTH_MAX = 64 }; /* what the array functions hold on the stack */
 
-unsigned nap_core_entries(const nap_core *c);    /* per table: E; full 2^k for LUT_CONV and UNPU */
+unsigned nap_core_entries(const nap_core *c);    /* per table: E; full 2^k for LUT_CONV, UNPU */
 unsigned nap_core_entry_bits(const nap_core *c); /* of one table entry; 0 without tables */
 unsigned nap_core_planes(const nap_core *c, unsigned wbits); /* cycles of one step at this width */
 bool nap_core_int_acc(const nap_core *c);
-/* Are A's elements integers for the array: s8, s16, or pre-aligned floating point? */
-bool nap_core_int_act(const nap_core *c);
 
 /* Image sizes in bytes, padded to bus_bytes; C's is the memory image. W's depends on the planes of
  * the instruction (wbits <= core.wbits). */
@@ -126,7 +126,7 @@ void nap_bits_put(uint8_t *image, size_t bit, unsigned width, uint64_t value);
 void nap_pack_a(const nap_core *c, const uint16_t *a, size_t a_stride, unsigned rows_valid,
                 unsigned k_valid, const int8_t *exps, uint8_t *image);
 /* q[n * q_stride + kk]: unsigned codes of `wbits` bits (ternary: 0, 1, 2 for -1, 0, 1; E2M1: the
- * FP4 bit pattern s.ee.m, for every method but MAC; ADD, UNPU, MAC_NATIVE: the two's complement
+ * FP4 bit pattern s.ee.m; ADD, UNPU, MAC_NATIVE: the two's complement
  * bits; MAC: the weight in the activation's type). Columns >= cols_valid pack as the code `pad`,
  * elements >= k_valid too (their activations are zero, so any code does). */
 void nap_pack_w(const nap_core *c, unsigned wbits, const uint16_t *q, size_t q_stride,

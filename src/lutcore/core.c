@@ -89,8 +89,8 @@ static bool check_shape(const nap_core *c, fault *f)
     if (!within(f, "m", c->m, 1, 64) || !within(f, "n", c->n, 1, 256) ||
         !within(f, "depth", c->depth, 1, 64))
         return false;
-    const bool looks_up = c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_LUT_CONV ||
-                          c->method == NAP_METHOD_UNPU;
+    const bool looks_up = c->method != NAP_METHOD_ADD && c->method != NAP_METHOD_MAC &&
+                          c->method != NAP_METHOD_MAC_NATIVE;
     if (c->wtype == NAP_W_TERNARY) {
         if (c->k != 3) return wrong(f, "k", "found %u with wtype ternary, expected 3", c->k);
     } else if (!looks_up && c->k != 1) {
@@ -184,7 +184,8 @@ typedef struct key {
     const char *const *choices; /* NULL: a number */
 } key;
 
-static const char *const methods[] = {"lut", "lut_conv", "unpu", "add", "mac", "mac_native", NULL};
+static const char *const methods[] = {"lut",        "lut_conv",  "unpu",       "add", "mac",
+                                      "mac_native", "unpu_half", "unpu_remap", NULL};
 static const char *const acts[] = {"s8", "s16", "e4m3", "e5m2", "f16", NULL};
 static const char *const tables[] = {"exact", "s8", NULL};
 static const char *const wtypes[] = {"bits", "ternary", "e2m1", NULL};

@@ -1,7 +1,8 @@
 /* Names and widths of the types of a design. */
 #include "lutcore/types.h"
 
-static const char *const method_names[] = {"lut", "lut_conv", "unpu", "add", "mac", "mac_native"};
+static const char *const method_names[] = {"lut", "lut_conv",   "unpu",      "add",
+                                           "mac", "mac_native", "unpu_half", "unpu_remap"};
 static const char *const act_names[] = {"s8", "s16", "e4m3", "e5m2", "f16"};
 static const char *const table_names[] = {"exact", "s8"};
 static const char *const wtype_names[] = {"bits", "ternary", "e2m1"};

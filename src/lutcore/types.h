@@ -19,6 +19,8 @@ typedef enum nap_method {
     NAP_METHOD_ADD,      /* bit-serial: an add of each selected activation, no tables */
     NAP_METHOD_MAC,      /* uniform multiply-accumulate: weights widened to the activation's type */
     NAP_METHOD_MAC_NATIVE, /* narrow multiply-accumulate: activation type x b-bit integer */
+    NAP_METHOD_UNPU_HALF,  /* UNPU + reinterpreted weights: half tables, index negated here */
+    NAP_METHOD_UNPU_REMAP, /* UNPU_HALF + weights remapped offline: no index negation */
     NAP_METHOD_COUNT
 } nap_method;
 
@@ -92,7 +94,8 @@ static inline unsigned nap_core_kdim(const nap_core *c)
     return c->k * c->depth;
 }
 
-const char *nap_method_name(nap_method v); /* "lut" "lut_conv" "unpu" "add" "mac" "mac_native" */
+/* "lut" "lut_conv" "unpu" "add" "mac" "mac_native" "unpu_half" "unpu_remap" */
+const char *nap_method_name(nap_method v);
 const char *nap_act_name(nap_act v);       /* "s8" "s16" "e4m3" "e5m2" "f16" */
 const char *nap_table_name(nap_table v);   /* "exact" "s8" */
 const char *nap_wtype_name(nap_wtype v);   /* "bits" "ternary" "e2m1" */
