@@ -46,7 +46,8 @@
  * the last, with a plus, so that exact entries fit in act_bits + ceil(log2 k) bits even at the most
  * negative activation; the negated term has one bit more).
  * Ternary: triple (t2 t1 t0) in {-1, 0, 1}, v = 9 t2 + 3 t1 + t0; sign = v < 0, index = |v|, 0..13;
- * T[j] is the dot product of the triple with positive v = j; T[0] = 0. Entry bits: act_bits + 2.
+ * T[j] is the dot product of the triple with positive v = j; T[0] = 0; indices 14 and 15
+ * read as zero. Entry bits: act_bits + 2.
  * LUT_CONV: 2^k entries, T[j] = sum over all i of (2 j_i - 1) x_i, one bit wider than LUT's; the
  * term is T[plain bits]. UNPU (integers only): 2^k entries, T[j] = sum over i with j_i = 1 of x_i;
  * the term is T[plain bits], in plane b-1 negated; b = 1: LUT_CONV's table and no negation.
