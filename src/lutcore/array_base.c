@@ -16,16 +16,31 @@ typedef struct tables {
     unsigned entries;
 } tables;
 
+/* The term of plane p: binary16 bits or an integer. */
+static uint32_t table_term(const nap_core *c, unsigned wbits, const tables *t, unsigned p,
+                           unsigned d, unsigned bits)
+{
+    const uint32_t *const table = t->v + (size_t)d * t->entries;
+    bool minus = c->method == NAP_METHOD_UNPU && wbits > 1 && p == wbits - 1;
+    if (nap_half_tables(c)) {
+        const unsigned field = c->method == NAP_METHOD_UNPU_HALF ? nap_remap(c->k, bits) : bits;
+        minus = field >= t->entries;
+        bits = field & (t->entries - 1);
+    }
+    const uint32_t v = table[bits];
+    if (!minus) return v;
+    return nap_core_int_acc(c) ? 0u - v : nap_fp_negate(nap_fp_f16, v);
+}
+
 static uint32_t table_output(const nap_core *c, unsigned wbits, const tables *t, const uint8_t *w,
                              unsigned n, uint32_t acc)
 {
     const bool is_float = !nap_core_int_acc(c);
     uint32_t term[NAP_DEPTH_MAX];
     for (unsigned p = 0; p < wbits; p++) {
-        const bool minus = c->method == NAP_METHOD_UNPU && wbits > 1 && p == wbits - 1;
         for (unsigned d = 0; d < c->depth; d++) {
-            term[d] = t->v[d * t->entries + plane_bits(c, w, p, d, n)];
-            if (!is_float) acc += (minus ? 0u - term[d] : term[d]) << p;
+            term[d] = table_term(c, wbits, t, p, d, plane_bits(c, w, p, d, n));
+            if (!is_float) acc += term[d] << p;
         }
         if (is_float) acc = nap_sum_terms(c, acc, term, p);
     }

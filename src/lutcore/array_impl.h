@@ -27,6 +27,19 @@ static inline uint32_t nap_fp_negate(nap_fpfmt f, uint32_t v)
     return v ^ 1u << (f.exp + f.man);
 }
 
+static inline bool nap_has_tables(const nap_core *c)
+{
+    return c->method != NAP_METHOD_ADD && c->method != NAP_METHOD_MAC &&
+           c->method != NAP_METHOD_MAC_NATIVE;
+}
+
+/* Does a table hold only the half with a plus before the last element? */
+static inline bool nap_half_tables(const nap_core *c)
+{
+    return c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_UNPU_HALF ||
+           c->method == NAP_METHOD_UNPU_REMAP;
+}
+
 enum { NAP_TABLE_MAX = 1 << NAP_K_MAX };
 
 /* One table from k activations of an A image, element `first` of row m onward: entries as int32

@@ -10,12 +10,6 @@ static unsigned log2_up(unsigned v)
     return bits;
 }
 
-static bool has_tables(const nap_core *c)
-{
-    return c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_LUT_CONV ||
-           c->method == NAP_METHOD_UNPU;
-}
-
 static bool is_ternary(const nap_core *c)
 {
     return c->wtype == NAP_W_TERNARY;
@@ -23,18 +17,18 @@ static bool is_ternary(const nap_core *c)
 
 unsigned nap_core_entries(const nap_core *c)
 {
-    if (!has_tables(c)) return 0;
+    if (!nap_has_tables(c)) return 0;
     if (is_ternary(c)) return NAP_TERNARY_ENTRIES;
-    return 1u << (c->method == NAP_METHOD_LUT ? c->k - 1 : c->k);
+    return 1u << (nap_half_tables(c) ? c->k - 1 : c->k);
 }
 
 unsigned nap_core_entry_bits(const nap_core *c)
 {
-    if (!has_tables(c)) return 0;
+    if (!nap_has_tables(c)) return 0;
     if (c->table == NAP_TABLE_S8) return 8;
     if (nap_act_is_float(c->act)) return 16;
     if (is_ternary(c)) return nap_act_bits(c->act) + 2;
-    return nap_act_bits(c->act) + log2_up(c->k) + (c->method == NAP_METHOD_LUT ? 0 : 1);
+    return nap_act_bits(c->act) + log2_up(c->k) + (nap_half_tables(c) ? 0 : 1);
 }
 
 unsigned nap_core_planes(const nap_core *c, unsigned wbits)
@@ -161,10 +155,11 @@ static void pack_group(const nap_core *c, unsigned wbits, const codes *x, unsign
         nap_bits_put(image, at * bits, bits, x->v[0]);
         return;
     }
+    const bool remapped = c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_UNPU_REMAP;
     for (unsigned p = 0; p < wbits; p++) {
         unsigned bits = 0;
         for (unsigned i = 0; i < c->k; i++) bits |= (x->v[i] >> p & 1) << i;
-        if (c->method == NAP_METHOD_LUT) bits = nap_remap(c->k, bits);
+        if (remapped) bits = nap_remap(c->k, bits);
         nap_bits_put(image, (p * groups + at) * c->k, c->k, bits);
     }
 }

@@ -72,7 +72,7 @@ void nap_table_build(const nap_core *c, const uint8_t *a, unsigned m, unsigned f
     const bool is_float = nap_act_is_float(c->act);
     const unsigned entries = nap_core_entries(c);
     /* Half tables hold the sums with a plus before the last element. */
-    const unsigned half = c->method == NAP_METHOD_LUT ? 1u << (c->k - 1) : 0;
+    const unsigned half = nap_half_tables(c) ? 1u << (c->k - 1) : 0;
     uint32_t x[NAP_K_MAX] = {0};
     for (unsigned i = 0; i < c->k; i++) {
         x[i] = nap_frag_a(c, a, m, first + i);
