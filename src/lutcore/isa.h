@@ -128,10 +128,33 @@ typedef struct nap_program {
 void nap_program_free(nap_program *p);
 bool nap_program_add(nap_program *p, uint64_t word, unsigned line); /* false: no memory */
 
+/* ---- Encoding. Bits not named are zero; opcodes are nap_lop's numbers; signed fields are two's
+ * complement. Registers 0..61; 62 is never legal, 63 only in pre's third field (no sums).
+ *
+ *   all    4:0 opcode
+ *   mov    7:5 xD    63:32 imm            add   7:5 xD    19:17 xS    63:32 imm
+ *   loop   63:32 count, not 0             wait  7:5 units: 5 mem, 6 pre, 7 mma; not 0
+ *   ld*    10:5 D    19:17 xB    63:35 imm / 8    ldw also 23:20 WT
+ *   st*    10:5 S    19:17 xB    63:35 imm / 8
+ *   sto    10:5 c    16:11 s     19:17 xB    23:20 P    33:24 Z    63:35 imm / 8
+ *   zero   10:5 D
+ *   pre    10:5 t    16:11 a     22:17 s or 63
+ *   lmma   10:5 D    16:11 T     22:17 W     23 zero (S is not D but zero)    24 T is an a register
+ *          26:25 log2 i   28:27 log2 j   30:29 log2 l   34:31 WT   37:35 AD
+ *          39:38 ACC: 0 s16 1 s24 2 s32, with AD e4m3 e5m2 f16: 0 f16 1 f32
+ *          45:40 m - 1    53:46 n - 1    62:54 kd - 1
+ * WT: 1..8 planes, 9 ternary, 10 E2M1 (P: 1..8). */
+enum { NAP_L_PROGRAM_MAX = 1 << 20 }; /* instructions of one program */
+#define NAP_L_ILLEGAL UINT64_MAX      /* decodes to nothing */
+
+/* NAP_L_ILLEGAL for a record that has no encoding: a value out of range, an unused field set. */
+uint64_t nap_linst_encode(const nap_linst *i);
 /* NAP_ERR_FORMAT names the field for words that no instruction encodes to. encode(decode(w)) == w
  * for every legal w. `index` is for messages. */
-uint64_t nap_linst_encode(const nap_linst *i);
 nap_status nap_linst_decode(uint64_t word, size_t index, nap_linst *out, nap_error *e);
+/* One instruction as the disassembler writes it, without indentation; NUL-terminated. */
+enum { NAP_L_TEXT_MAX = 96 };
+void nap_linst_text(const nap_linst *i, char out[NAP_L_TEXT_MAX]);
 
 /* Text to words and back. Errors: "name:line:column: ...". */
 nap_status nap_lmma_assemble(const char *text, size_t len, const char *name, nap_program *out,
