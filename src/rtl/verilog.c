@@ -1,0 +1,111 @@
+/* Verilog text from templates. See verilog.h. */
+#include "rtl/verilog.h"
+
+#include "base/error.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const nap_vvar *find(const nap_vvar *vars, const char *name, size_t n)
+{
+    for (; vars->name != NULL; vars++)
+        if (strlen(vars->name) == n && memcmp(vars->name, name, n) == 0) return vars;
+    return NULL;
+}
+
+bool nap_v_put(nap_buf *b, const char *text, const nap_vvar *vars)
+{
+    while (*text != '\0') {
+        const size_t plain = strcspn(text, "@");
+        nap_buf_put(b, text, plain);
+        text += plain;
+        if (*text == '\0') break;
+        const size_t n = strcspn(text + 1, "@ (\n");
+        if (n == 0 || text[1 + n] != '@') { /* "always @(": not a variable */
+            nap_buf_putc(b, *text++);
+            continue;
+        }
+        const nap_vvar *v = find(vars, text + 1, n);
+        if (v == NULL) {
+            b->failed = true;
+            return false;
+        }
+        if (v->text != NULL)
+            nap_buf_puts(b, v->text);
+        else
+            nap_buf_printf(b, "%u", v->number);
+        text += n + 2;
+    }
+    return !b->failed;
+}
+
+static const char *method_words(const nap_core *c)
+{
+    switch (c->method) {
+    case NAP_METHOD_LUT:
+        return "LUT tensor core: half tables, weights remapped beforehand";
+    case NAP_METHOD_LUT_CONV:
+        return "conventional look-up: full tables made inside";
+    case NAP_METHOD_UNPU:
+        return "UNPU-style look-up: full tables made inside, planes of two's complement";
+    case NAP_METHOD_ADD:
+        return "bit-serial addition";
+    case NAP_METHOD_MAC:
+        return "multiply-accumulate, both operands of the activation's type";
+    case NAP_METHOD_MAC_NATIVE:
+        return "multiply-accumulate, activation by narrow integer weight";
+    default:
+        return "?";
+    }
+}
+
+bool nap_v_header(nap_rtl *r, const nap_core *c)
+{
+    if (r->text.len != 0) return true;
+    const nap_vvar vars[] = {{"name", c->name, 0},
+                             {"method", method_words(c), 0},
+                             {"m", NULL, c->m},
+                             {"n", NULL, c->n},
+                             {"k", NULL, c->k},
+                             {"depth", NULL, c->depth},
+                             {"act", nap_act_name(c->act), 0},
+                             {"table", nap_table_name(c->table), 0},
+                             {"wtype", nap_wtype_name(c->wtype), 0},
+                             {"wbits", NULL, c->wbits},
+                             {"acc", nap_acc_name(c->acc), 0},
+                             {"fpsum", nap_fpsum_name(c->fpsum), 0},
+                             {"pipeline", NULL, c->pipeline},
+                             {0}};
+    return nap_v_put(
+        &r->text,
+        "// @name@: @method@.\n"
+        "//\n"
+        "//   array         @m@ rows x @n@ columns, k = @k@, depth = @depth@\n"
+        "//   activations   @act@, table entries @table@\n"
+        "//   weights       @wtype@, at most @wbits@ planes\n"
+        "//   accumulators  @acc@, floating-point sums @fpsum@\n"
+        "//   pipeline      @pipeline@\n"
+        "//\n"
+        "// Written by Napier (docs/lmma.md): Verilog-2005 without parameters, one clock,\n"
+        "// asynchronous reset, active low, on control only.\n",
+        vars);
+}
+
+unsigned nap_v_log2(unsigned values)
+{
+    unsigned n = 0;
+    while (n < 32 && values > 1u << n) n++;
+    return n;
+}
+
+unsigned nap_v_bits(unsigned values)
+{
+    const unsigned n = nap_v_log2(values);
+    return n == 0 ? 1 : n;
+}
+
+nap_status nap_v_done(const nap_rtl *r, nap_error *e)
+{
+    if (!r->text.failed) return NAP_OK;
+    return nap_fail_memory(e, r->text.cap, "the Verilog text");
+}
