@@ -210,13 +210,13 @@ static int exponent(nap_fpfmt f, uint32_t bits)
 
 static wide fixed(double v)
 {
-    return (wide)ldexp(v, 40) << (POINT - 40); /* values here are multiples of 2^-40 */
+    return (wide)ldexp(v, 40) * (1 << (POINT - 40)); /* values here are multiples of 2^-40 */
 }
 
 static wide floor_to(wide v, int unit)
 {
     const int drop = unit + POINT;
-    return drop > 0 ? v >> drop << drop : v;
+    return drop > 0 ? (v >> drop) * ((wide)1 << drop) : v;
 }
 
 static wide reference_sum(const reference *r, unsigned man)
