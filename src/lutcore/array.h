@@ -57,13 +57,14 @@
  * ---- Integer steps (integer activations, pre-aligned ones, int8 tables): terms are exact, shifted
  * by the plane, added to C modulo 2^acc_bits. The order does not matter.
  *
- * ---- Floating point tables, exact kind (binary16 entries): each activation is widened to
- * binary16 (exact for FP8); entries are built by a fixed tree, every addition rounded to binary16
- * (round to nearest even, subnormals kept, overflow to infinity): k = 4:
+ * ---- Floating point tables, exact kind (binary16 entries): FP8 activations are widened to
+ * binary16, exactly (a NaN becomes the quiet one; F16 passes unchanged, NaN and all); entries are
+ * built by a fixed tree, every addition rounded to binary16 (round to nearest even, subnormals
+ * kept, overflow to infinity). k = 4:
  *     T[j] = (x3 +- x2) + (+-x1 +- x0)
  * any k: split the elements, highest first, into halves of ceil(n/2) and floor(n/2), each half
  * summed by the same rule, then added. -x flips the sign bit. LUT_CONV: the same tree with +-x3.
- * Ternary: (t2 x2 + t1 x1) + t0 x0; absent terms are not added (no x + 0 is performed), T[0] = +0.
+ * Ternary: (t2 x2 + t1 x1) + t0 x0; absent terms are not added (no x + 0), T[0] = +0.
  * ---- Floating point tables, int8 kind: the binary16 entry t times 2^-e, e the row's exponent,
  * rounded to nearest even and clamped to [-127, 127]; NaN gives 0. Accumulators are integers.
  *

@@ -76,7 +76,8 @@ void nap_table_build(const nap_core *c, const uint8_t *a, unsigned m, unsigned f
     uint32_t x[NAP_K_MAX] = {0};
     for (unsigned i = 0; i < c->k; i++) {
         x[i] = nap_frag_a(c, a, m, first + i);
-        if (is_float) x[i] = nap_fp_convert(nap_act_fmt(c->act), nap_fp_f16, x[i]);
+        if (is_float && c->act != NAP_ACT_F16)
+            x[i] = nap_fp_convert(nap_act_fmt(c->act), nap_fp_f16, x[i]);
     }
     for (unsigned j = 0; j < entries; j++) {
         if (c->wtype == NAP_W_TERNARY) {
