@@ -223,11 +223,9 @@ nap_status nap_rtl_grid_lut(const nap_core *c, nap_rtl *out, nap_error *e)
 {
     nap_lutgeo g;
     nap_lut_geometry(c, &g);
-    if (g.sum != NAP_LUTSUM_INT)
-        return nap_fail(e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET,
-                        "%s: floating-point tables have no Verilog yet", c->name);
     nap_v_header(out, c);
     nap_lut_emit_decode(&g, out);
+    if (g.scales) nap_lut_emit_scale(&g, out);
     nap_lut_emit_pe(&g, out);
     nap_lut_emit_add(&g, out);
     put_grid(&g, out);

@@ -195,13 +195,70 @@ static void put_add_int(const nap_lutgeo *g, nap_rtl *r)
                        acc);
 }
 
+/* The expansion of a scaled entry (6 exponent bits, all normal) to binary32: wires alone but for
+ * zero and the specials. Biases: 31 and 127, so the exponent grows by 96. */
+static void put_expand(nap_buf *b, unsigned i)
+{
+    const nap_vvar vars[] = {{"i", NULL, i},
+                             {"s", NULL, i * 17 + 16},
+                             {"e", NULL, i * 17 + 15},
+                             {"e1", NULL, i * 17 + 14},
+                             {"e0", NULL, i * 17 + 10},
+                             {"m", NULL, i * 17 + 9},
+                             {"m0", NULL, i * 17},
+                             {0}};
+    nap_v_put(b,
+              "  wire [7:0] exp@i@ = {8{|term_i[@e@:@e0@]}} & {term_i[@e@], ~term_i[@e@],\n"
+              "    ~term_i[@e@], term_i[@e1@:@e0@]} | {8{&term_i[@e@:@e0@]}};\n"
+              "  wire [31:0] term@i@ = {term_i[@s@], exp@i@, term_i[@m@:@m0@], 13'd0};\n",
+              vars);
+}
+
+/* One adder after the other, table by table. */
+static void put_add_discrete(const nap_lutgeo *g, nap_rtl *r, const char *adder)
+{
+    const bool wide = g->core->acc == NAP_ACC_F32;
+    const unsigned d = g->core->depth, high = g->acc_bits - 1;
+    nap_buf *b = &r->text;
+    for (unsigned i = 0; i < d; i++) {
+        if (wide)
+            put_expand(b, i);
+        else
+            nap_buf_printf(b, "  wire [%u:0] term%u = term_i[%u:%u];\n", high, i,
+                           (i + 1) * g->scaled_bits - 1, i * g->scaled_bits);
+    }
+    for (unsigned i = 0; i + 1 < d; i++) nap_buf_printf(b, "  wire [%u:0] sum%u;\n", high, i);
+    nap_buf_puts(b, "\n");
+    for (unsigned i = 0; i < d; i++) {
+        char from[16] = "c_i", to[16] = "c_o";
+        if (i > 0) (void)snprintf(from, sizeof from, "sum%u", i - 1);
+        if (i + 1 < d) (void)snprintf(to, sizeof to, "sum%u", i);
+        nap_buf_printf(b, "  %s u_add%u (.a_i(%s), .b_i(term%u), .y_o(%s));\n", adder, i, from, i,
+                       to);
+    }
+}
+
 void nap_lut_emit_add(const nap_lutgeo *g, nap_rtl *r)
 {
+    static const nap_rtl_fp half = {5, 10, false}, single = {8, 23, false};
+    const nap_rtl_fp out = g->core->acc == NAP_ACC_F32 ? single : half;
     nap_buf *b = &r->text;
+    char unit[96] = "";
+    if (g->sum == NAP_LUTSUM_DISCRETE) nap_rtl_fp_add(r, out, unit);
+    if (g->sum == NAP_LUTSUM_FUSED) {
+        const nap_rtl_fused f = {.in = half,
+                                 .out = out,
+                                 .n = g->core->depth,
+                                 .term = NAP_RTL_TERM_VALUE,
+                                 .shift_bits = g->shift_bits};
+        nap_rtl_fp_fused(r, &f, unit);
+    }
     const nap_vvar vars[] = {{"name", g->core->name, 0},
                              {"chigh", NULL, g->acc_bits - 1},
                              {"term", NULL, g->term_bits - 1},
                              {"plane", NULL, g->shift_bits - (g->shift_bits > 0)},
+                             {"unit", unit, 0},
+                             {"shift", g->shift_bits > 0 ? " .shift_i(plane_i)," : "", 0},
                              {0}};
     nap_v_put(b,
               "\n"
@@ -212,6 +269,65 @@ void nap_lut_emit_add(const nap_lutgeo *g, nap_rtl *r)
               vars);
     if (g->adds_plane) nap_v_put(b, "  input  [@plane@:0] plane_i,\n", vars);
     nap_v_put(b, "  output [@chigh@:0] c_o\n);\n", vars);
-    if (g->sum == NAP_LUTSUM_INT) put_add_int(g, r);
+    if (g->sum == NAP_LUTSUM_INT)
+        put_add_int(g, r);
+    else if (g->sum == NAP_LUTSUM_DISCRETE)
+        put_add_discrete(g, r, unit);
+    else
+        nap_v_put(b, "  @unit@ u_fused (.acc_i(c_i), .terms_i(term_i),@shift@ .y_o(c_o));\n", vars);
     nap_buf_puts(b, "endmodule\n");
+}
+
+void nap_lut_emit_scale(const nap_lutgeo *g, nap_rtl *r)
+{
+    static const nap_rtl_fp half = {5, 10, false}, wide = {6, 10, false};
+    const bool widens = g->scaled_bits > g->entry_bits;
+    nap_buf *b = &r->text;
+    char unit[96];
+    if (widens)
+        nap_rtl_fp_widen(r, half, wide, unit);
+    else
+        nap_rtl_fp_scale2(r, half, g->shift_bits, unit);
+    const nap_vvar vars[] = {{"name", g->core->name, 0},
+                             {"e", NULL, g->entries},
+                             {"unit", unit, 0},
+                             {"thigh", NULL, g->entries * g->entry_bits - 1},
+                             {"shigh", NULL, g->entries * g->scaled_bits - 1},
+                             {"plane", NULL, g->shift_bits - (g->shift_bits > 0)},
+                             {"pad", NULL, 6 - g->shift_bits},
+                             {"shift", NULL, g->shift_bits},
+                             {0}};
+    nap_v_put(b,
+              "\n"
+              "// The entries of one table, times 2^plane.\n"
+              "module @name@_scale (\n"
+              "  input  [@thigh@:0] t_i,\n",
+              vars);
+    if (g->shift_bits > 0) nap_v_put(b, "  input  [@plane@:0] plane_i,\n", vars);
+    nap_v_put(b,
+              "  output [@shigh@:0] t_o\n"
+              ");\n"
+              "  genvar j;\n"
+              "  generate\n"
+              "    for (j = 0; j < @e@; j = j + 1) begin : gen_entry\n",
+              vars);
+    if (!widens) {
+        nap_v_put(b,
+                  "      @unit@ u_scale (\n"
+                  "        .a_i(t_i[j*16 +: 16]), .shift_i(plane_i), .y_o(t_o[j*16 +: 16]));\n",
+                  vars);
+    } else if (g->shift_bits == 0) {
+        nap_v_put(b, "      @unit@ u_widen (.a_i(t_i[j*16 +: 16]), .y_o(t_o[j*17 +: 17]));\n",
+                  vars);
+    } else {
+        nap_v_put(b,
+                  "      wire [16:0] entry;\n"
+                  "      @unit@ u_widen (.a_i(t_i[j*16 +: 16]), .y_o(entry));\n"
+                  "      // Every finite value but zero is normal here, and 2^7 times it too.\n"
+                  "      wire finite = |entry[15:10] & ~(&entry[15:10]);\n"
+                  "      wire [5:0] exp = entry[15:10] + {@pad@'d0, plane_i & {@shift@{finite}}};\n"
+                  "      assign t_o[j*17 +: 17] = {entry[16], exp, entry[9:0]};\n",
+                  vars);
+    }
+    nap_buf_puts(b, "    end\n  endgenerate\nendmodule\n");
 }

@@ -89,10 +89,11 @@ nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e);
 /* Either, by method. */
 nap_status nap_rtl_grid(const nap_core *c, nap_rtl *out, nap_error *e); /* array.c */
 
-/* Arithmetic modules both use (arith.c); each adds its module if missing and writes its name.
- * Combinational. Formats: exponent and mantissa widths. */
+/* Arithmetic modules that the families share (arith*.c); each adds its module if missing and writes
+ * its name. Combinational. The same bits as lutcore/fpnum.h's functions. */
 typedef struct nap_rtl_fp {
-    unsigned exp, man;
+    unsigned exp, man; /* field widths */
+    bool finite_only;  /* E4M3: no infinity; an input of widen and fused only */
 } nap_rtl_fp;
 /* y = round(a + b): a_i, b_i, y_o */
 const char *nap_rtl_fp_add(nap_rtl *r, nap_rtl_fp f, char name[96]);
@@ -100,11 +101,23 @@ const char *nap_rtl_fp_add(nap_rtl *r, nap_rtl_fp f, char name[96]);
 const char *nap_rtl_fp_mul(nap_rtl *r, nap_rtl_fp in, nap_rtl_fp out, char name[96]);
 /* y = a * 2^shift_i, shift_i of `bits` bits: a_i, shift_i, y_o */
 const char *nap_rtl_fp_scale2(nap_rtl *r, nap_rtl_fp f, unsigned bits, char name[96]);
-/* y = a, exactly, in a wider format: a_i, y_o. finite_only: E4M3's encoding of the input */
-const char *nap_rtl_fp_widen(nap_rtl *r, nap_rtl_fp from, bool finite_only, nap_rtl_fp to,
-                             char name[96]);
-/* fused: acc_i, terms_i (n packed values of `in`, or 2n factors when `product`), shift_i, y_o */
-const char *nap_rtl_fp_fused(nap_rtl *r, nap_rtl_fp in, nap_rtl_fp out, unsigned n, bool product,
-                             unsigned shift_bits, char name[96]);
+/* y = a, exactly, in a wider format (or the same; NaNs become the one quiet NaN): a_i, y_o. All
+ * subnormals of `from` are normal in `to`, or the exponents are equally wide. */
+const char *nap_rtl_fp_widen(nap_rtl *r, nap_rtl_fp from, nap_rtl_fp to, char name[96]);
+
+/* The fused rule of array.h: acc_i [out], terms_i (n terms, packed, term 0 lowest), y_o [out], and
+ * shift_i [shift_bits] where shift_bits > 0: the terms times 2^shift. A term is */
+typedef enum nap_rtl_term {
+    NAP_RTL_TERM_VALUE,   /* a number of `in` */
+    NAP_RTL_TERM_PRODUCT, /* two: {b, a} */
+    NAP_RTL_TERM_INTEGER  /* {w, a}, w a two's complement integer of int_bits >= 2 bits */
+} nap_rtl_term;
+typedef struct nap_rtl_fused {
+    nap_rtl_fp in, out;
+    unsigned n;
+    nap_rtl_term term;
+    unsigned int_bits, shift_bits;
+} nap_rtl_fused;
+const char *nap_rtl_fp_fused(nap_rtl *r, const nap_rtl_fused *f, char name[96]);
 
 #endif
