@@ -15,7 +15,7 @@ typedef struct line {
 
 static void put(line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The longest instruction has 71 characters (test_isa.c): NAP_L_TEXT_MAX holds any. */
+/* The longest instruction has 61 characters (test_isa_asm.c): NAP_L_TEXT_MAX holds any. */
 static void put(line *l, const char *fmt, ...)
 {
     va_list args;
