@@ -16,14 +16,11 @@
 extern "C" {
 #endif
 
-NAP_API void nap_text_free(char *text);
-
 typedef enum nap_lut_target {
     NAP_LUT_REF,    /* the definition, in plain loops */
     NAP_LUT_INTERP, /* compiled to LMMA, interpreted */
-    NAP_LUT_SIM, /* as INTERP; the machine's cycles, stalls and bytes come from the cycle simulator
-                  */
-    NAP_LUT_RTL  /* the same program on the emitted Verilog, run by Verilator */
+    NAP_LUT_SIM,    /* as INTERP, and if the configuration has a [machine]: its cycle simulator */
+    NAP_LUT_RTL     /* the same program on the emitted Verilog, run by Verilator */
 } nap_lut_target;
 
 /* O[M][N] int32 = sum A (w - Z), from .npy files to a .npy file. */
@@ -31,9 +28,9 @@ typedef struct nap_lut_gemm {
     const char *a, *w, *o; /* int8 [M,K], uint8 [N,K], result (NULL: not written) */
     const char *config;    /* NULL: the default design */
     nap_lut_target target;
-    unsigned bits; /* 1..4 */
-    int zero;
-    bool pm1;
+    unsigned bits; /* 1..8; the default design takes 1..4 */
+    int zero;      /* Z, -256..511 */
+    bool pm1;      /* 1 bit: codes 0, 1 mean -1, +1; 2 bits: codes 0, 1, 2 mean -1, 0, +1 */
     uint64_t reserved[4];
 } nap_lut_gemm;
 /* *json: {"target", "m", "n", "k", "bits", "cycles", "lookups", "bytes", "stalls", ...}. */
@@ -53,15 +50,32 @@ typedef struct nap_lut_synth {
 /* *csv: area by part, cells, worst slack, power, tool versions. */
 NAP_API nap_status nap_lutcore_synth(const nap_lut_synth *s, char **csv, nap_error *e);
 
-/* Simulates the layers of a CSV file on the machine of a configuration; writes layers.csv and
- * summary.json into dir. detail: the cycle simulator, else the tile simulator. */
-NAP_API nap_status nap_lutcore_sim(const char *config, const char *layers, const char *dir,
-                                   bool detail, nap_error *e);
-/* The matrix products of a model, or of a published shape ("opt-175b", "bloom-176b", "llama2-70b",
- * "bitnet-3b"), as layer CSV. prompt tokens per sequence, batch sequences; decode: one token each.
- */
-NAP_API nap_status nap_lutcore_layers(const nap_model *m, const char *shape, uint64_t prompt,
-                                      uint64_t batch, bool decode, char **csv, nap_error *e);
+/* Simulates the layers of a CSV file on the machine of a configuration; writes layers.csv (one line
+ * an operator) and summary.json into a folder. */
+typedef struct nap_lut_sim {
+    const char *config; /* with a [machine]; NULL: an A100 */
+    const char *layers; /* CSV (docs/simulators.md) */
+    const char *dir;
+    const char
+        *precompute; /* "none", "separate", "fused"; NULL: fused on a LUT machine, else none */
+    bool detail;     /* the cycle simulator, else the tile simulator */
+    uint64_t reserved[4];
+} nap_lut_sim;
+NAP_API nap_status nap_lutcore_sim(const nap_lut_sim *s, nap_error *e);
+
+/* The operators of a model, or of a published shape ("opt-175b", "bloom-176b", "llama2-70b",
+ * "llama2-13b", "bitnet-3b"), as layer CSV. */
+typedef struct nap_lut_layers {
+    const char *shape; /* used if the model is NULL */
+    uint64_t prompt;   /* tokens per sequence; decode: positions attended to */
+    uint64_t batch;    /* sequences */
+    bool decode;       /* one token each, instead of the whole prompt */
+    unsigned wbits;    /* of a shape's linear layers: 1..8, or 16 for plain products; 0: 2 */
+    unsigned act_bits; /* 8 or 16; 0: 8 */
+    uint64_t reserved[4];
+} nap_lut_layers;
+NAP_API nap_status nap_lutcore_layers(const nap_model *m, const nap_lut_layers *l, char **csv,
+                                      nap_error *e);
 
 /* Assembly text to a program file, back, and the check of either (by design; NULL: default). */
 NAP_API nap_status nap_lutcore_asm(const char *text_path, const char *program_path, nap_error *e);

@@ -13,6 +13,7 @@
 #define NAPIER_NAPIER_H
 
 #include "napier/generate.h"
+#include "napier/lutcore.h"
 #include "napier/measure.h"
 #include "napier/model.h"
 #include "napier/session.h"

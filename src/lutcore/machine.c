@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const nap_source_names[] = {"measured", "simulated", "synthesized", "published",
+const char *const nap_origin_names[] = {"measured", "simulated", "synthesized", "published",
                                         "fitted",   "assumed",   NULL};
 const char *const nap_precompute_names[] = {"none", "separate", "fused", NULL};
 
-const char *nap_source_name(nap_source s)
+const char *nap_origin_name(nap_origin s)
 {
-    return s <= NAP_ASSUMED ? nap_source_names[s] : "?";
+    return s <= NAP_ASSUMED ? nap_origin_names[s] : "?";
 }
 
 nap_machine nap_machine_default(void)
@@ -158,10 +158,10 @@ static nap_status read_all(nap_config *c, nap_machine *m, nap_error *e)
                                 (double *)(void *)(base + k->at), e));
     }
     for (size_t i = 0; i < COUNT(source_keys); i++) {
-        nap_source *field = (nap_source *)(void *)(base + source_keys[i].at);
+        nap_origin *field = (nap_origin *)(void *)(base + source_keys[i].at);
         unsigned v = *field;
-        NAP_TRY(nap_config_choice(c, "machine", source_keys[i].key, nap_source_names, &v, e));
-        *field = (nap_source)v;
+        NAP_TRY(nap_config_choice(c, "machine", source_keys[i].key, nap_origin_names, &v, e));
+        *field = (nap_origin)v;
     }
     return nap_config_done(c, "machine", e);
 }

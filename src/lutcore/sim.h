@@ -21,16 +21,16 @@
 #include "lutcore/interp.h"
 
 /* Where a figure comes from. */
-typedef enum nap_source {
+typedef enum nap_origin {
     NAP_MEASURED,
     NAP_SIMULATED,
     NAP_SYNTHESIZED,
     NAP_PUBLISHED,
     NAP_FITTED, /* adjusted to published points, which docs/simulators.md names */
     NAP_ASSUMED
-} nap_source;
-const char *nap_source_name(nap_source s);
-extern const char *const nap_source_names[]; /* NULL-terminated, in the enum's order */
+} nap_origin;
+const char *nap_origin_name(nap_origin s);
+extern const char *const nap_origin_names[]; /* NULL-terminated, in the enum's order */
 
 /* [machine] of a configuration: a GPU. configs/ has a100, rtx3090, h100 and their LUT variants,
  * with the source of every number. Cycles are those of clock_ghz. */
@@ -62,10 +62,10 @@ typedef struct nap_machine {
     double pj_mac, pj_lookup, pj_gemm_mac, pj_vector_op, pj_reg_byte, pj_smem_byte, pj_l2_byte,
         pj_dram_byte;
     double static_w;
-    nap_source src_mac, src_vector, src_reg, src_smem, src_l2, src_dram, src_static;
+    nap_origin src_mac, src_vector, src_reg, src_smem, src_l2, src_dram, src_static;
     double core_mm2;        /* tensor cores of one SM at this array_scale */
     double reg_um2_per_bit; /* of a register file */
-    nap_source src_core_mm2, src_reg_um2;
+    nap_origin src_core_mm2, src_reg_um2;
 } nap_machine;
 
 nap_machine nap_machine_default(void); /* A100, FP16 tensor cores */

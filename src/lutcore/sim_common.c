@@ -248,10 +248,10 @@ static void write_row(const nap_simout *s, const nap_simrow *r, nap_buf *out)
     nap_buf_printf(out, ",%.0f,%.6g", r->reg_bytes, r->cycles / (m->clock_ghz * 1e6));
     nap_buf_printf(
         out, ",%.6g,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s", r->energy_j,
-        r->energy_compute_j, nap_source_name(r->plan.tm > 0 ? m->src_mac : m->src_vector),
-        r->energy_reg_j, nap_source_name(m->src_reg), r->energy_smem_j,
-        nap_source_name(m->src_smem), r->energy_l2_j, nap_source_name(m->src_l2), r->energy_dram_j,
-        nap_source_name(m->src_dram), r->energy_static_j, nap_source_name(m->src_static));
+        r->energy_compute_j, nap_origin_name(r->plan.tm > 0 ? m->src_mac : m->src_vector),
+        r->energy_reg_j, nap_origin_name(m->src_reg), r->energy_smem_j,
+        nap_origin_name(m->src_smem), r->energy_l2_j, nap_origin_name(m->src_l2), r->energy_dram_j,
+        nap_origin_name(m->src_dram), r->energy_static_j, nap_origin_name(m->src_static));
     nap_buf_printf(out, ",%u,%u,%u,%u,%u,%s\n", r->plan.tm, r->plan.tn, r->plan.tk, r->plan.stages,
                    r->plan.ctas, r->bound);
 }
