@@ -13,7 +13,8 @@ typedef enum nap_activity {
 } nap_activity;
 
 typedef struct nap_synth_options {
-    const char *liberty; /* NULL: OSU 180 nm as Debian's qflow-tech-osu018 installs it */
+    const char *liberty; /* one file, or several of one library separated by commas; NULL: OSU
+                            180 nm as Debian's qflow-tech-osu018 installs it */
     const char *cache;   /* NULL: $XDG_CACHE_HOME/napier/synth */
     const char *yosys;   /* NULL: yosys on PATH */
     const char *sta;     /* NULL: sta on PATH */
@@ -40,11 +41,18 @@ typedef struct nap_synth {
     size_t units;
     double area, power, delay_ns, slack_ns, clock_ns;
     double part_area[NAP_PART_COUNT], part_power[NAP_PART_COUNT];
-    char library[96], tools[160]; /* "Yosys 0.23, OpenSTA 2.0.17" */
+    double fanout_area, fanout_power; /* buffers of the operands' broadcast; in area and power */
+    uint64_t cells;                   /* buffers included */
+    char library[96], tools[256];     /* "Yosys 0.23 + abc; OpenSTA 2.0.17; ..." */
 } nap_synth;
 
-nap_status nap_synthesize(const nap_rtl *r, const nap_synth_options *o, nap_synth *out,
-                          nap_error *e);
+/* r: nap_rtl_array() or nap_rtl_core() of c. Power is that of the array at work on the operands;
+ * units that the array does not have (a core's front end) are charged with nets that change
+ * NAP_SYNTH_ASSUMED times a cycle, an assumption. Buffers for what is broadcast to more than eight
+ * readers are an assumption too: trees of the library's buffer, sixteen readers each. */
+#define NAP_SYNTH_ASSUMED 0.1
+nap_status nap_synthesize(const nap_core *c, const nap_rtl *r, const nap_synth_options *o,
+                          nap_synth *out, nap_error *e);
 void nap_synth_free(nap_synth *s);
 /* CSV: header and one line per unit, then the total (RFC 4180, '.' decimals). */
 void nap_synth_csv(const nap_core *c, const nap_synth *s, bool header, nap_buf *out);
