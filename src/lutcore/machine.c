@@ -39,7 +39,7 @@ nap_machine nap_machine_default(void)
         .dram_gbs = 1555,
         .dram_efficiency = 0.9,
         .smem_latency = 29,
-        .l2_latency = 200,
+        .l2_latency = 187,
         .dram_latency = 400,
         .barrier_latency = 20,
         .mma_efficiency = 0.85,

@@ -39,6 +39,25 @@ static double table_bytes(const nap_machine *m)
     return m->table_bits / 8.0 * TABLE_ENTRIES / TABLE_K;
 }
 
+/* MACs a cycle of the arrays in one core: as many M2 N64 K4 arrays as give core_macs * array_scale
+ * at `wbits` bits, each busy nap_linst_cycles() with its largest LMMA, as the interpreter, the core
+ * model and the RTL have it. */
+static double lut_rate(const nap_machine *m, unsigned wbits)
+{
+    const nap_core c = nap_core_default();
+    const double array = (double)c.m * c.n * nap_core_kdim(&c);
+    const double arrays = m->core_macs * m->array_scale * m->wbits / array;
+    const nap_linst largest = {.op = NAP_L_LMMA,
+                               .wt = (uint8_t)wbits,
+                               .mi = 3,
+                               .nj = 3,
+                               .kl = 3,
+                               .m = (uint8_t)c.m,
+                               .n = (uint16_t)c.n,
+                               .kd = (uint16_t)nap_core_kdim(&c)};
+    return arrays * 512 * array / (double)nap_linst_cycles(&c, &largest);
+}
+
 void nap_simop_make(nap_simop *o, const nap_machine *m, const nap_layer *l, nap_precompute_mode pre)
 {
     const bool low = l->kind == NAP_LAYER_MPGEMM;
@@ -48,7 +67,7 @@ void nap_simop_make(nap_simop *o, const nap_machine *m, const nap_layer *l, nap_
     o->a_g = o->a_s = charged(m, l, pre) ? table_bytes(m) : act;
     o->w_g = low ? l->wbits / 8.0 : act;
     if (o->lut) {
-        o->rate = m->core_macs * m->array_scale * m->wbits / l->wbits;
+        o->rate = lut_rate(m, l->wbits);
         o->w_s = o->w_g;
         o->lookups_mac = (double)l->wbits / TABLE_K;
         o->kstep = LMMA_K;

@@ -29,14 +29,17 @@ static double block_chain(const nap_simop *o, const nap_simplan *x, double activ
     double load = x->tile / l2 + m->l2_latency;
     if (x->miss > 0) load = fmax(load, x->miss / dram + m->dram_latency);
     load += x->tile_smem / m->smem_bytes_per_cycle;
-    const double fetch = x->frag / m->smem_bytes_per_cycle + m->smem_latency;
+    const double frag = x->frag / m->smem_bytes_per_cycle, fetch = frag + m->smem_latency;
     *lead = load + m->barrier_latency + fetch;
     *tail = x->out / l2;
     const double pipes = iters * ksteps * x->warps_per_core * x->step;
-    const double fetches =
-        iters * (ksteps * fetch + m->barrier_latency) - m->barrier_latency - fetch;
-    const double loads = iters > x->p.stages ? (iters / x->p.stages - 1) * load : 0;
-    return *lead + fmax(pipes, fmax(fetches, loads)) + *tail;
+    /* A tk step of the warp that the shared memory port serves last, from the barrier's opening to
+     * the start of its last k step; a buffer is asked for again then. */
+    const double inner = x->warps * frag + m->smem_latency + (ksteps - 1) * fmax(fetch, x->step);
+    const double warps = iters * (inner + m->barrier_latency) + x->step;
+    const double turns = floor((iters - 1) / x->p.stages);
+    const double loads = turns * (inner + load) + inner + m->barrier_latency + x->step;
+    return fmax(*lead + pipes, load + fmax(warps, loads)) + *tail;
 }
 
 double nap_tile_time(const nap_simop *o, const nap_simplan *x, const char **bound)
