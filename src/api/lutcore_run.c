@@ -83,14 +83,14 @@ typedef unsigned long long ull;
 
 void nap_lut_report(const nap_core *c, const nap_lcompiled *x, const nap_lutstat *s, nap_buf *out)
 {
-    const double peak = (double)c->m * c->n * nap_core_kdim(c);
+    const double peak = (double)c->m * c->n * nap_core_kdim(c) / x->planes;
     nap_buf_puts(out, "  \"design\": ");
     nap_lut_quote(out, c->name);
     nap_buf_printf(out, ",\n  \"cycles\": %llu,\n  \"predicted_cycles\": %llu,\n", (ull)s->cycles,
                    (ull)x->predicted_cycles);
     nap_buf_printf(out, "  \"instructions\": %llu,\n  \"lookups\": %llu,\n  \"macs\": %llu,\n",
                    (ull)s->instructions, (ull)s->lookups, (ull)s->macs);
-    nap_buf_printf(out, "  \"macs_per_cycle\": %.3f,\n  \"peak_macs_per_cycle\": %.0f,\n",
+    nap_buf_printf(out, "  \"macs_per_cycle\": %.3f,\n  \"peak_macs_per_cycle\": %.3f,\n",
                    s->cycles > 0 ? (double)s->macs / (double)s->cycles : 0.0, peak);
     nap_buf_printf(out,
                    "  \"bytes\": {\"activations\": %llu, \"tables\": %llu, \"weights\": %llu, "

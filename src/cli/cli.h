@@ -29,7 +29,9 @@ typedef struct command {
 
 /* ---- commands.c: the table, in the order of the help text; ends with a NULL name */
 extern const command *const cli_commands[];
-const command *cli_find(const char *name);
+/* The group `napier lutcore`; their names begin with "lutcore ". */
+extern const command *const cli_lutcore[];
+const command *cli_find(const char *name); /* of both tables */
 /* The command a typing mistake was probably meant for: same start, or one letter off; or NULL. */
 const command *cli_nearest(const char *word);
 /* Parses argv (argv[0] is the command's name) into args. EXIT_OK to go on, EXIT_USAGE on error, or

@@ -11,10 +11,22 @@ const command *const cli_commands[] = {
     &cmd_eval,    &cmd_kernels,  &cmd_verify,     NULL,
 };
 
+const command *const cli_lutcore[] = {
+    &cmd_lutcore_gemm,
+    &cmd_lutcore_layers,
+    &cmd_lutcore_sim,
+    &cmd_lutcore_asm,
+    &cmd_lutcore_disasm,
+    &cmd_lutcore_check,
+    NULL,
+};
+
 const command *cli_find(const char *name)
 {
     for (size_t i = 0; cli_commands[i] != NULL; i++)
         if (strcmp(cli_commands[i]->name, name) == 0) return cli_commands[i];
+    for (size_t i = 0; cli_lutcore[i] != NULL; i++)
+        if (strcmp(cli_lutcore[i]->name, name) == 0) return cli_lutcore[i];
     return NULL;
 }
 

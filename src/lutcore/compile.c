@@ -329,6 +329,7 @@ static nap_status build(const choice *best, const nap_lgemm *g, nap_lcode *code,
     NAP_TRY(nap_lplan_layout(p, g, out->memory, e));
     const size_t steps = p->groups * p->kb;
     out->out_offset = p->out_at;
+    out->planes = nap_core_planes(p->core, p->planes);
     out->tile_m = p->tm;
     out->tile_n = p->tn;
     out->tile_k = p->l;
