@@ -30,11 +30,11 @@ void nap_heap_signed(nap_heap *h, const char *vector, unsigned at, unsigned bits
 bool nap_heap_emit(nap_heap *h, const char *prefix, nap_buf *out);
 
 /* ---- A grid in the making. Ports of its modules, those in brackets where the record says so:
- *   <name>_plan  plane_i, last_i -> negate_o, single_o, shift_o: what the planes' numbers mean
+ *   <name>_plan  plane_i, last_i -> negate_o, single_o; fill_o, shift_o for the adders
  *   <name>_row   x_i [negate_i, single_i] -> row_o
  *   <name>_col   w_i [plane_i] -> col_o
  *   <name>_pe    [x_i] [row_i] col_i [negate_i] [c_i] -> term_o, or c_o with c_i
- *   <name>_add   c_i, term_i [shift_i] [fill_i] -> c_o
+ *   <name>_add   c_i, term_i [plane_i] [fill_i] -> c_o
  * A term with a carry stands for term_o[..:1] + term_o[0], shifted by the plane with fill_i, or
  * with the carry where there is no fill_i, in the vacated places: (~t << p | 2^p - 1) + 1 is
  * -(t << p). */
@@ -50,16 +50,20 @@ typedef struct nap_base {
     unsigned w_col;  /* bits of a column's weights, all planes */
     bool staged;     /* pipeline 2 */
     /* Set by the family. */
-    unsigned row;  /* bits of the row unit's output; 0: there is none */
+    unsigned row;       /* bits of all outputs of the row's units; 0: there are none */
+    unsigned row_units; /* of one row, each with its share of activations and outputs */
+    nap_part row_part;
     unsigned col;  /* bits of the column unit's output; 0: there is none, w goes to the elements */
     unsigned term; /* bits of an element's term; 0: the element adds to the accumulator itself */
-    bool row_control, pe_x, pe_negate, carries, fills, adds_shift;
+    bool row_negate, row_single, pe_x, pe_negate, carries, fills, adds_plane;
 } nap_base;
 
 /* Families: set the sizes above and emit <name>_row, <name>_col, <name>_pe and <name>_add as
  * needed, and count what is not a row, a column, an element or an adder. */
 void nap_base_mac_int(nap_base *b);
 void nap_base_add_int(nap_base *b);
+void nap_base_look_up_int(nap_base *b);
+void nap_base_table_int(nap_base *b); /* <name>_row, one table */
 
 /* Shared emitters. */
 void nap_base_unit(nap_base *b, const char *unit, nap_part part, uint64_t count);

@@ -29,12 +29,12 @@ static void put_row_unit(nap_base *b)
                    ");\n"
                    "  wire [%u:0] inverted = ~x_i;\n",
                    c->name, b->x_row - 1,
-                   b->row_control ? "  input  negate_i,\n  input  single_i,\n" : "", b->row - 1,
+                   b->row_single ? "  input  negate_i,\n  input  single_i,\n" : "", b->row - 1,
                    b->x_row - 1);
     for (unsigned d = 0; d < c->depth; d++) nap_heap_signed(h, "inverted", d * b->act, b->act, 0);
     nap_heap_constant(h, 0, c->depth);
     nap_heap_emit(h, "h", out);
-    if (b->row_control)
+    if (b->row_single)
         nap_buf_printf(out,
                        "\n"
                        "  assign row_o = {h_sum[%u:1] & {%u{single_i}}, single_i ? h_sum[0] : "
@@ -85,8 +85,8 @@ void nap_base_add_int(nap_base *b)
     const bool serial = b->planes > 1;
     b->pe_x = true;
     b->row = bits + 1;
-    b->row_control = b->pe_negate = serial;
-    b->carries = b->fills = b->adds_shift = serial;
+    b->row_negate = b->row_single = b->pe_negate = serial;
+    b->carries = b->fills = b->adds_plane = serial;
     b->term = bits + 1;
     if (serial) {
         b->col = b->w_col / b->planes;

@@ -14,68 +14,54 @@ void nap_base_unit(nap_base *b, const char *unit, nap_part part, uint64_t count)
     if (!nap_rtl_add_unit(b->r, name, part, count)) b->r->text.failed = true;
 }
 
-static void put_plan(nap_base *b)
+/* Does a unit want to know more of the plane than its number? */
+static bool plans(const nap_base *b)
 {
-    const unsigned high = b->shift - 1;
-    const nap_vvar vars[] = {{"name", b->c->name, 0}, {"high", NULL, high}, {0}};
-    nap_buf *const out = &b->r->text;
-    nap_v_put(
-        out,
-        "\n"
-        "// What the number of the plane means: the last of several counts negative, a plane\n"
-        "// alone is of weights -1 and 1.\n"
-        "module @name@_plan (\n",
-        vars);
-    if (b->staged) nap_buf_puts(out, "  input  clk_i,\n");
-    nap_v_put(out,
-              "  input  [2:0] plane_i,\n"
-              "  input  [2:0] last_i,\n"
-              "  output negate_o,\n"
-              "  output single_o,\n"
-              "  output fill_o,\n"
-              "  output [@high@:0] shift_o\n"
-              ");\n"
-              "  wire single = last_i == 3'd0;\n"
-              "  wire negate = (plane_i == last_i) & ~single;\n",
-              vars);
-    if (b->fills)
-        nap_buf_printf(out, "  wire [%u:0] shift = plane_i[%u:0] | {%s%s};\n", high, high,
-                       high == 0   ? ""
-                       : high == 1 ? "1'b0, "
-                                   : "2'b0, ",
-                       "single");
-    else
-        nap_v_put(out, "  wire [@high@:0] shift = plane_i[@high@:0];\n", vars);
-    nap_buf_puts(out, "\n"
-                      "  assign negate_o = negate;\n"
-                      "  assign single_o = single;\n");
-    if (b->staged)
-        nap_v_put(out,
-                  "  reg fill_q;\n"
-                  "  reg [@high@:0] shift_q;\n"
-                  "\n"
-                  "  always @(posedge clk_i) begin\n"
-                  "    fill_q  <= negate;\n"
-                  "    shift_q <= shift;\n"
-                  "  end\n"
-                  "\n"
-                  "  assign fill_o  = fill_q;\n"
-                  "  assign shift_o = shift_q;\n"
-                  "endmodule\n",
-                  vars);
-    else
-        nap_buf_puts(out, "  assign fill_o   = negate;\n"
-                          "  assign shift_o  = shift;\n"
-                          "endmodule\n");
+    return b->pe_negate || b->row_single;
 }
 
-static void put_stage(nap_base *b)
+static void put_plan(nap_base *b)
 {
-    const nap_vvar vars[] = {{"name", b->c->name, 0}, {"high", NULL, b->term - 1}, {0}};
+    const nap_vvar vars[] = {{"name", b->c->name, 0},
+                             {"high", NULL, b->shift - 1},
+                             {"single",
+                              !b->fills       ? ""
+                              : b->shift == 1 ? " | single"
+                              : b->shift == 2 ? " | {1'b0, single}"
+                                              : " | {2'b0, single}",
+                              0},
+                             {0}};
     nap_v_put(&b->r->text,
               "\n"
-              "// Register between an output's term and its accumulation.\n"
-              "module @name@_stage (\n"
+              "// What a plane counts: the last of several is negative, one alone is of -1 and 1.\n"
+              "module @name@_plan (\n"
+              "  input  [2:0] plane_i,\n"
+              "  input  [2:0] last_i,\n"
+              "  output [@high@:0] shift_o,\n"
+              "  output negate_o,\n"
+              "  output single_o\n"
+              ");\n"
+              "  wire single = last_i == 3'd0;\n"
+              "\n"
+              "  assign negate_o = (plane_i == last_i) & ~single;\n"
+              "  assign single_o = single;\n"
+              "  assign shift_o  = plane_i[@high@:0]@single@;\n"
+              "endmodule\n",
+              vars);
+}
+
+/* A register of every cycle. */
+static void put_register(nap_base *b, const char *unit, const char *what, unsigned bits)
+{
+    const nap_vvar vars[] = {{"name", b->c->name, 0},
+                             {"unit", unit, 0},
+                             {"what", what, 0},
+                             {"high", NULL, bits - 1},
+                             {0}};
+    nap_v_put(&b->r->text,
+              "\n"
+              "// @what@\n"
+              "module @name@_@unit@ (\n"
               "  input  clk_i,\n"
               "  input  [@high@:0] d_i,\n"
               "  output [@high@:0] q_o\n"
@@ -146,24 +132,25 @@ void nap_base_add_module(nap_base *b)
                    "  input  [%u:0] c_i,\n"
                    "  input  [%u:0] term_i,\n",
                    b->c->name, acc - 1, b->term - 1);
-    if (b->adds_shift) nap_buf_printf(out, "  input  [%u:0] shift_i,\n", b->shift - 1);
+    if (b->adds_plane) nap_buf_printf(out, "  input  [%u:0] plane_i,\n", b->shift - 1);
     if (b->fills) nap_buf_puts(out, "  input  fill_i,\n");
     nap_buf_printf(out, "  output [%u:0] c_o\n);\n", acc - 1);
-    if (b->carries) {
-        nap_buf_puts(out, "  wire carry = term_i[0];\n");
-        if (b->adds_shift)
-            nap_buf_printf(out, "  wire fill = %s;\n", b->fills ? "fill_i" : "carry");
-    }
+    if (b->carries) nap_buf_puts(out, "  wire carry = term_i[0];\n");
+    if (b->adds_plane)
+        nap_buf_printf(out, "  wire fill = %s;\n",
+                       b->fills     ? "fill_i"
+                       : b->carries ? "carry"
+                                    : "1'b0");
     nap_buf_printf(out, "  wire [%u:0] v0 = term_i[%u:%u];\n", width - 1, b->term - 1,
                    (unsigned)b->carries);
     unsigned level = 0;
-    for (; b->adds_shift && level < b->shift; level++) {
+    for (; b->adds_plane && level < b->shift; level++) {
         const unsigned by = 1u << level, last = b->planes - 1,
                        next = max + by < last ? max + by : last, grown = width + next - max;
         /* Where all planes together shift by less than max + by, the places above are not
          * reached: the value there is its sign. */
         nap_buf_printf(out,
-                       "  wire [%u:0] v%u = shift_i[%u] ? {v%u[%u:0], {%u{fill}}} : ", grown - 1,
+                       "  wire [%u:0] v%u = plane_i[%u] ? {v%u[%u:0], {%u{fill}}} : ", grown - 1,
                        level + 1, level, level, grown - by - 1, by);
         nap_buf_printf(out, "{{%u{v%u[%u]}}, v%u};\n", next - max, level, width - 1, level);
         width = grown;
@@ -215,7 +202,7 @@ static void put_outputs(nap_base *b)
                        "          .c_i(c_i[(m*%u+n)*%u +: %u]), .term_i(%s)%s%s,\n"
                        "          .c_o(c_o[(m*%u+n)*%u +: %u]));\n",
                        c->name, c->n, b->acc, b->acc, b->staged ? "term_q" : "term",
-                       b->adds_shift ? ", .shift_i(shift)" : "", b->fills ? ", .fill_i(fill)" : "",
+                       b->adds_plane ? ", .plane_i(shift)" : "", b->fills ? ", .fill_i(fill)" : "",
                        c->n, b->acc, b->acc);
     }
     nap_buf_puts(out, "      end\n    end\n");
@@ -244,14 +231,54 @@ static void put_columns(nap_base *b)
 
 static void put_rows(nap_base *b)
 {
+    const unsigned in = b->x_row / b->row_units, out = b->row / b->row_units;
     nap_buf_printf(&b->r->text,
                    "    for (m = 0; m < %u; m = m + 1) begin : gen_row\n"
                    "      %s_row u_row (\n"
-                   "        .x_i(x_i[m*%u +: %u])%s,\n"
+                   "        .x_i(x_i[m*%u +: %u])%s%s,\n"
                    "        .row_o(row[m*%u +: %u]));\n"
                    "    end\n",
-                   b->c->m, b->c->name, b->x_row, b->x_row,
-                   b->row_control ? ", .negate_i(negate), .single_i(single)" : "", b->row, b->row);
+                   b->c->m * b->row_units, b->c->name, in, in,
+                   b->row_negate ? ", .negate_i(negate)" : "",
+                   b->row_single ? ", .single_i(single)" : "", out, out);
+}
+
+/* The wires negate, single, fill and shift, as far as there are such. */
+static void put_plane_wires(nap_base *b, const nap_vvar *vars)
+{
+    nap_buf *const out = &b->r->text;
+    const bool delayed = b->staged && b->adds_plane;
+    if (!b->adds_plane) {
+        nap_buf_puts(out, "  wire unused_plane = &{1'b0, plane_i, last_i};\n");
+        return;
+    }
+    nap_v_put(out, "  wire [@shigh@:0] plane = plane_i[@shigh@:0];\n", vars);
+    if (plans(b))
+        nap_v_put(out,
+                  "  wire negate, single;\n"
+                  "  wire [@shigh@:0] planned;\n"
+                  "\n"
+                  "  @name@_plan u_plan (\n"
+                  "    .plane_i(plane_i), .last_i(last_i), .negate_o(negate), .single_o(single),\n"
+                  "    .shift_o(planned));\n",
+                  vars);
+    else if (b->shift < 3)
+        nap_v_put(out, "  wire unused_plane = &{1'b0, last_i, plane_i[2:@shift@]};\n", vars);
+    else
+        nap_buf_puts(out, "  wire unused_plane = &{1'b0, last_i};\n");
+    const char *const shift = plans(b) ? "planned" : "plane";
+    if (delayed)
+        nap_buf_printf(out,
+                       "  wire [%u:0] shift;\n"
+                       "%s"
+                       "\n"
+                       "  %s_delay u_delay (\n"
+                       "    .clk_i(clk_i), .d_i({%s%s}), .q_o({%sshift}));\n",
+                       b->shift - 1, b->fills ? "  wire fill;\n" : "", b->c->name,
+                       b->fills ? "negate, " : "", shift, b->fills ? "fill, " : "");
+    else
+        nap_buf_printf(out, "  wire [%u:0] shift = %s;\n%s", b->shift - 1, shift,
+                       b->fills ? "  wire fill = negate;\n" : "");
 }
 
 static void put_grid(nap_base *b)
@@ -269,7 +296,7 @@ static void put_grid(nap_base *b)
                              {"rowhigh", NULL, c->m * b->row - (b->row > 0)},
                              {"shigh", NULL, b->shift - (b->shift > 0)},
                              {"clk", b->staged ? "  input  clk_i,\n" : "", 0},
-                             {"clkpin", b->staged ? ".clk_i(clk_i), " : "", 0},
+                             {"shift", NULL, b->shift},
                              {0}};
     nap_v_put(out,
               "\n"
@@ -286,19 +313,7 @@ static void put_grid(nap_base *b)
               "  wire [@colhigh@:0] col;\n",
               vars);
     if (b->row > 0) nap_v_put(out, "  wire [@rowhigh@:0] row;\n", vars);
-    if (b->shift > 0)
-        nap_v_put(out,
-                  "  wire negate, single, fill;\n"
-                  "  wire [@shigh@:0] shift;\n"
-                  "  wire [@shigh@:0] plane = plane_i[@shigh@:0];\n"
-                  "  wire unused_plan = &{1'b0, negate, single, fill, shift};\n"
-                  "\n"
-                  "  @name@_plan u_plan (\n"
-                  "    @clkpin@.plane_i(plane_i), .last_i(last_i), .negate_o(negate),\n"
-                  "    .single_o(single), .fill_o(fill), .shift_o(shift));\n",
-                  vars);
-    else
-        nap_buf_puts(out, "  wire unused_plane = &{1'b0, plane_i, last_i};\n");
+    put_plane_wires(b, vars);
     nap_buf_printf(out, "\n  genvar m, n, g;\n  generate\n");
     put_columns(b);
     if (b->row > 0) put_rows(b);
@@ -315,13 +330,15 @@ nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e)
                   .acc = nap_acc_bits(c->acc),
                   .x_row = (unsigned)nap_frag_bits(c, NAP_FRAG_A, c->wbits) / c->m,
                   .w_col = (unsigned)nap_frag_bits(c, NAP_FRAG_W, c->wbits) / c->n,
-                  .staged = c->pipeline == 2};
+                  .staged = c->pipeline == 2,
+                  .row_units = 1,
+                  .row_part = NAP_PART_PE};
     const uint64_t cells = (uint64_t)c->m * c->n;
     b.shift = nap_v_log2(b.planes);
     b.group = c->method == NAP_METHOD_MAC          ? b.act
               : c->method == NAP_METHOD_MAC_NATIVE ? c->wbits
                                                    : c->k;
-    if (!nap_core_int_acc(c) || c->k > 1)
+    if (!nap_core_int_acc(c))
         return nap_fail(e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET, "%s: method %s with act %s", c->name,
                         nap_method_name(c->method), nap_act_name(c->act));
     switch (c->method) {
@@ -329,19 +346,27 @@ nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e)
     case NAP_METHOD_MAC_NATIVE:
         nap_base_mac_int(&b);
         break;
-    default:
+    case NAP_METHOD_ADD:
         nap_base_add_int(&b);
         break;
+    default:
+        nap_base_look_up_int(&b);
+        break;
     }
-    if (b.row > 0) nap_base_unit(&b, "row", NAP_PART_PE, c->m);
+    if (b.row > 0) nap_base_unit(&b, "row", b.row_part, (uint64_t)c->m * b.row_units);
     if (b.col > 0) nap_base_unit(&b, "col", NAP_PART_PE, c->n);
     nap_base_unit(&b, "pe", NAP_PART_PE, cells);
     if (b.term > 0) nap_base_unit(&b, "add", NAP_PART_ACC, cells);
     if (b.term > 0 && b.staged) {
-        put_stage(&b);
+        put_register(&b, "stage", "Between an output's term and its accumulation.", b.term);
         nap_base_unit(&b, "stage", NAP_PART_PE, cells);
     }
-    if (b.shift > 0) {
+    if (b.staged && b.adds_plane) {
+        put_register(&b, "delay", "What the adders need of the plane, one cycle later.",
+                     b.shift + b.fills);
+        nap_base_unit(&b, "delay", NAP_PART_CONTROL, 1);
+    }
+    if (plans(&b)) {
         put_plan(&b);
         nap_base_unit(&b, "plan", NAP_PART_CONTROL, 1);
     }
