@@ -119,6 +119,9 @@ static bool check_weights(const nap_core *c, fault *f)
 static bool check_sums(const nap_core *c, fault *f)
 {
     const bool is_float = nap_act_is_float(c->act);
+    if (c->method == NAP_METHOD_UNPU && is_float)
+        return wrong(f, "act", "found %s with method unpu, expected s8 or s16",
+                     nap_act_name(c->act));
     if (c->table == NAP_TABLE_S8) {
         if (!is_float)
             return wrong(f, "table",

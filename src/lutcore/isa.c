@@ -129,7 +129,7 @@ static const struct {
     [NAP_LF_RD] = {"D", "a register 0 to 61"},
     [NAP_LF_RS] = {"S", "a register 0 to 61"},
     [NAP_LF_RT] = {"T", "a register 0 to 61"},
-    [NAP_LF_RT_NONE] = {"s", "a register 0 to 61, or 63 for none"},
+    [NAP_LF_RT_NONE] = {"sums", "a register 0 to 61, or 63 for none"},
     [NAP_LF_RW] = {"W", "a register 0 to 61"},
     [NAP_LF_ZERO] = {"zero", "0 or 1"},
     [NAP_LF_XD] = {"xD", "0 to 7"},
@@ -152,9 +152,9 @@ static const struct {
     [NAP_LF_ACC] = {"ACC", "0 to 2 with integers, 0 or 1 with floating point"},
 };
 
-const char *nap_lfield_name(nap_lfield_id id)
+const char *nap_lfield_name(nap_lop op, nap_lfield_id id)
 {
-    return field_text[id].name;
+    return op == NAP_L_STO && id == NAP_LF_RT ? "R" : field_text[id].name;
 }
 
 char nap_lfile_letter(nap_lfile f)
@@ -385,7 +385,8 @@ nap_status nap_linst_decode(uint64_t word, size_t index, nap_linst *out, nap_err
     if (bad != NULL)
         return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
                         "instruction %zu (%s): %s (bits %u:%u): found %llu, expected %s", index,
-                        nap_lops[op].name, field_text[bad->id].name, bad->high, bad->low,
+                        nap_lops[op].name, nap_lfield_name(out->op, (nap_lfield_id)bad->id),
+                        bad->high, bad->low,
                         (unsigned long long)((word & field_mask(bad)) >> bad->low),
                         field_text[bad->id].expected);
     if (reserved != 0)

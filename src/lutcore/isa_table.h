@@ -84,7 +84,7 @@ typedef struct nap_lopinfo {
 } nap_lopinfo;
 
 extern const nap_lopinfo nap_lops[NAP_L_COUNT];
-const char *nap_lfield_name(nap_lfield_id id);
+const char *nap_lfield_name(nap_lop op, nap_lfield_id id); /* as the manual has it */
 
 enum { NAP_L_Z_MIN = -256, NAP_L_Z_MAX = 511 };
 enum { NAP_L_M_MAX = 64, NAP_L_N_MAX = 256, NAP_L_KD_MAX = 512 };
