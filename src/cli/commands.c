@@ -13,6 +13,7 @@ const command *const cli_commands[] = {
 
 const command *const cli_lutcore[] = {
     &cmd_lutcore_gemm,
+    &cmd_lutcore_compile,
     &cmd_lutcore_layers,
     &cmd_lutcore_sim,
     &cmd_lutcore_asm,

@@ -45,6 +45,12 @@ typedef struct nap_worker {
 
 struct nap_spec; /* float path: spec.h */
 
+/* Sees the prepared input of a matrix before each product of the fast path: rows [first, first +
+ * rows) of those the product works on, `stride` bytes apart. For the compiler of the LUT core,
+ * which wants real activations. */
+typedef void (*nap_tap_fn)(void *user, nap_weight_id weight, size_t first, size_t rows,
+                           const void *act, size_t stride);
+
 struct nap_engine {
     const nap_model *model;
     nap_path path;
@@ -75,6 +81,9 @@ struct nap_engine {
     size_t logit_rows;
     struct nap_row *rows; /* batch entries */
     uint32_t *selected;   /* batch entries */
+
+    nap_tap_fn tap; /* NULL: nobody looks */
+    void *tap_user;
 };
 
 /* The graph that is executed. */

@@ -209,12 +209,24 @@ static void matmul_range(const hand *h, nap_node_id id, bool head, size_t begin,
     finish_matmul(h, n, &a);
 }
 
+static void show_inputs(const hand *h, const nap_step *step, bool head)
+{
+    const walk *w = h->w;
+    for (size_t i = 0; i < step->count; i++) {
+        const nap_node *n = &h->plan->graph->nodes[step->node + i];
+        const size_t first = head ? w->logit_begin : 0;
+        w->g->tap(w->g->tap_user, n->weight, first, head ? w->logit_count : rows_of(w, n),
+                  value_row(h, n->in[0], first), h->plan->places[n->in[0]].stride * sizeof(float));
+    }
+}
+
 /* The matrices of a group count as one stack of row tiles; a thread takes a run of tiles with its
  * share of the bytes, since reading weights is what decoding costs. */
 static void run_matmuls(const hand *h, const nap_step *step, bool head)
 {
     const nap_graph *graph = h->plan->graph;
     uint64_t total = 0;
+    if (h->part == 0 && h->w->g->tap) show_inputs(h, step, head);
     for (size_t i = 0; i < step->count; i++) {
         total += h->plan->matrices[graph->nodes[step->node + i].weight].bytes;
     }
