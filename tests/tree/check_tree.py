@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "measure": ["format", "kernel", "graph", "plan", "model", "text", "file", "run"],
     "lutcore": ["format", "kernel", "graph", "plan"],
     "rtl": ["format", "lutcore"],
+    "figures": ["format", "lutcore"],
     "store": [],
     "api": EVERYTHING,
     "cli": ["napier only"],

@@ -1,0 +1,140 @@
+/* From UNPU to the LUT tensor core in three steps (paper, Table 2), and the axes beyond the paper:
+ * look-ups summed per output, accumulators, floating-point sums, operands. */
+#include "figures/study.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const nap_point *step(const nap_study *s, const char *series, const char *library)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *p = &s->point[i];
+        if (strcmp(p->study, "ladder") == 0 && strcmp(p->series, series) == 0 &&
+            strcmp(p->library, library) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+nap_status nap_figure_ladder(nap_page *p, const nap_study *s, nap_error *e)
+{
+    static const struct {
+        const char *series, *title, *area, *power;
+    } steps[] = {
+        {"unpu", "UNPU", "ladder_area_unpu", "ladder_power_unpu"},
+        {"unpu_half", "half table", "ladder_area_half", "ladder_power_half"},
+        {"unpu_remap", "no negation", "ladder_area_remap", "ladder_power_remap"},
+        {"lut", "shared precompute", "ladder_area_lut", "ladder_power_lut"},
+    };
+    nap_page_section(p, "From UNPU to the LUT tensor core");
+    nap_page_text(
+        p, "512 multiply-accumulates of INT8 activations and 2-bit weights; each step drops a "
+           "part of the array. Bars: area by part, UNPU = 1. Source: synthesized.");
+    nap_buf csv = {0};
+    nap_compare_head(&csv);
+    nap_status st = NAP_OK;
+    for (size_t l = 0; st == NAP_OK && nap_study_libraries[l] != NULL; l++) {
+        const char *lib = nap_study_libraries[l];
+        const nap_point *base = step(s, "unpu", lib);
+        if (base == NULL) continue;
+        nap_buf g = {0};
+        nap_buf_puts(&g, "$d << EOD\n");
+        for (size_t i = 0; i < 4; i++) {
+            const nap_point *q = step(s, steps[i].series, lib);
+            if (q == NULL) continue;
+            nap_buf_printf(&g, "\"%s\"", steps[i].title);
+            for (size_t k = 0; k < NAP_STUDY_PARTS; k++)
+                nap_buf_printf(&g, " %.5g", q->part[k] / base->area);
+            nap_buf_puts(&g, "\n");
+            char item[120], cause[32];
+            snprintf(cause, sizeof cause, "ladder_%s", steps[i].series);
+            snprintf(item, sizeof item, "%s: %s, density", nap_library_title(lib), steps[i].title);
+            nap_compare_row(&csv, item, base->equal_area / q->equal_area,
+                            nap_published(s, "ladder_area_unpu") / nap_published(s, steps[i].area),
+                            "x UNPU", nap_cause(s, cause));
+            snprintf(item, sizeof item, "%s: %s, power efficiency", nap_library_title(lib),
+                     steps[i].title);
+            nap_compare_row(&csv, item, base->equal_power / q->equal_power,
+                            nap_published(s, "ladder_power_unpu") /
+                                nap_published(s, steps[i].power),
+                            "x UNPU", "");
+        }
+        nap_buf_puts(
+            &g, "EOD\nset style data histograms\nset style histogram rowstacked\n"
+                "set style fill solid 0.9 border rgb 'white'\nset boxwidth 0.6\nset border 3 lc "
+                "rgb '#8795a1'\nset tics nomirror\nset grid y lc rgb '#e3e8ec'\n"
+                "set ylabel 'area, UNPU = 1'\nset yrange [0:*]\nset key outside right\nplot ");
+        static const char *const colours[NAP_STUDY_PARTS] = {
+            "#0b7a4b", "#8bbf5a", "#2f6db3", "#7d3c98", "#c07a2b", "#8795a1", "#d5b942"};
+        for (size_t k = 0; k < NAP_STUDY_PARTS; k++)
+            nap_buf_printf(&g, "%s$d using %zu%s lc rgb '%s' title '%s'", k == 0 ? "" : ", ", k + 2,
+                           k == 0 ? ":xtic(1)" : "", colours[k], nap_study_parts[k]);
+        char name[64], caption[160];
+        snprintf(name, sizeof name, "ladder-%s", lib);
+        snprintf(caption, sizeof caption, "Area by part along the ladder, %s.",
+                 nap_library_title(lib));
+        st = nap_page_plot(p, name, 900, 420, &g, caption, e);
+        nap_buf_free(&g);
+    }
+    if (st == NAP_OK) st = nap_page_table(p, "ladder", &csv, "Beside the paper's Table 2.", e);
+    nap_buf_free(&csv);
+    return st;
+}
+
+/* A study as a plain table, relative to the first row of each series and library. */
+static nap_status plain(nap_page *p, const nap_study *s, const char *study, const char *caption,
+                        nap_error *e)
+{
+    nap_buf csv = {0};
+    nap_buf_puts(&csv, "library,series,method,M N K depth,act,W,acc,sum,operands,area,power mW,"
+                       "relative area,relative power,error\n");
+    const nap_point *first = NULL;
+    size_t rows = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *q = &s->point[i];
+        if (strcmp(q->study, study) != 0) continue;
+        if (first == NULL || strcmp(first->series, q->series) != 0 ||
+            strcmp(first->library, q->library) != 0)
+            first = q;
+        nap_buf_printf(&csv, "%s,%s,%s,%u %u %u %u,%s,%u,%s,%s,%s,%.5g,%.4g,%.3f,%.3f,", q->library,
+                       q->series, q->method, q->m, q->n, q->k, q->depth, q->act, q->wbits, q->acc,
+                       q->fpsum, q->activity, q->equal_area, 1e3 * q->equal_power,
+                       q->equal_area / first->equal_area, q->equal_power / first->equal_power);
+        if (isnan(q->error))
+            nap_buf_puts(&csv, "exact\n");
+        else
+            nap_buf_printf(&csv, "%.3g\n", q->error);
+        rows++;
+    }
+    nap_status st = NAP_OK;
+    char name[40];
+    snprintf(name, sizeof name, "axis-%s", study);
+    if (rows > 0) st = nap_page_table(p, name, &csv, caption, e);
+    nap_buf_free(&csv);
+    return st;
+}
+
+nap_status nap_figure_axes(nap_page *p, const nap_study *s, nap_error *e)
+{
+    static const struct {
+        const char *study, *caption;
+    } axes[] = {
+        {"depth", "Look-ups summed per output and cycle: fewer accumulators for the same work."},
+        {"acc", "Accumulator width."},
+        {"fpsum", "Floating-point sums: one rounding per addition, one alignment and rounding per "
+                  "step, or activations aligned beforehand; the error is measured."},
+        {"activity", "Random operands against operands recorded from real models."},
+        {"clock", "A relaxed and a tight clock."},
+        {"flat", "Composed of units against synthesized flat: what composing costs."},
+    };
+    nap_page_section(p, "Axes beyond the paper");
+    nap_page_text(p,
+                  "Area and power at equal throughput, relative to the first line of each series. "
+                  "Source: synthesized; errors: measured.");
+    for (size_t i = 0; i < sizeof axes / sizeof axes[0]; i++)
+        NAP_TRY(plain(p, s, axes[i].study, axes[i].caption, e));
+    return NAP_OK;
+}

@@ -1,0 +1,281 @@
+/* The study at 512 multiply-accumulates a cycle: 12 panels of area against power (paper, Figure
+ * 14), each method at its own best shape, and the table of all baselines. */
+#include "figures/study.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const acts[] = {"f16", "s16", "e4m3", "s8"};
+static const unsigned widths[] = {1, 2, 4};
+static const char *const order[] = {"lut", "lut_conv", "unpu", "add", "mac_native", "mac"};
+enum { METHODS = 6 };
+
+static bool in_panel(const nap_point *p, const char *library, const char *act, unsigned bits)
+{
+    char series[32];
+    snprintf(series, sizeof series, "w%u a-%s", bits, act);
+    return strcmp(p->study, "mnk") == 0 && strcmp(p->library, library) == 0 &&
+           strcmp(p->series, series) == 0;
+}
+
+/* The point of least area x power of a method in a panel, or NULL. */
+static const nap_point *best(const nap_study *s, const char *library, const char *act,
+                             unsigned bits, const char *method)
+{
+    const nap_point *b = NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *p = &s->point[i];
+        if (in_panel(p, library, act, bits) && strcmp(p->method, method) == 0 &&
+            (b == NULL || nap_point_product(p) < nap_point_product(b)))
+            b = p;
+    }
+    return b;
+}
+
+/* Tics at 1, 2 and 5 of every decade in (low, high): gnuplot's own are too few on short log axes.
+ */
+static void tics(nap_buf *g, char axis, double low, double high)
+{
+    static const double steps[] = {1, 2, 5};
+    bool any = false;
+    nap_buf_printf(g, "set %ctics (", axis);
+    for (int decade = -9; decade <= 9; decade++)
+        for (size_t i = 0; i < 3; i++) {
+            const double v = steps[i] * pow(10, decade);
+            if (v <= low || v >= high) continue;
+            const double shown = v >= 1e6 ? v / 1e6 : v >= 1e3 ? v / 1e3 : v;
+            nap_buf_printf(g, "%s'%g%s' %g", any ? ", " : "", shown,
+                           v >= 1e6   ? "M"
+                           : v >= 1e3 ? "k"
+                                      : "",
+                           v);
+            any = true;
+        }
+    nap_buf_puts(g, ")\n");
+}
+
+static void panel(nap_buf *g, const nap_study *s, const char *library, const char *act,
+                  unsigned bits, unsigned index)
+{
+    nap_buf plot = {0};
+    double low = INFINITY, high = 0, small = INFINITY, large = 0; /* power, area */
+    for (size_t m = 0; m < METHODS; m++) {
+        const nap_point *b = best(s, library, act, bits, order[m]);
+        if (b == NULL) continue;
+        nap_buf_printf(g, "$p%u_%zu << EOD\n", index, m);
+        for (size_t i = 0; i < s->count; i++) {
+            const nap_point *p = &s->point[i];
+            if (!in_panel(p, library, act, bits) || strcmp(p->method, order[m]) != 0) continue;
+            nap_buf_printf(g, "%.6g %.6g\n", 1e3 * p->equal_power, p->equal_area);
+            low = fmin(low, 1e3 * p->equal_power);
+            high = fmax(high, 1e3 * p->equal_power);
+            small = fmin(small, p->equal_area);
+            large = fmax(large, p->equal_area);
+        }
+        nap_buf_printf(g, "EOD\n$b%u_%zu << EOD\n%.6g %.6g\nEOD\n", index, m, 1e3 * b->equal_power,
+                       b->equal_area);
+        nap_buf_printf(&plot,
+                       "%s$p%u_%zu with points pt 7 ps 0.35 lc rgb '%s' notitle, "
+                       "$b%u_%zu with points pt 6 ps 1.3 lw 2 lc rgb '%s' notitle",
+                       plot.len == 0 ? "plot " : ", ", index, m, nap_method_colour(order[m]), index,
+                       m, nap_method_colour(order[m]));
+    }
+    if (plot.len == 0) return;
+    /* Lines of equal area x power through the two most telling points. */
+    static const char *const through[] = {"lut", "mac"};
+    for (size_t i = 0; i < 2; i++) {
+        const nap_point *b = best(s, library, act, bits, through[i]);
+        if (b != NULL)
+            nap_buf_printf(&plot, ", [%.6g:%.6g] %.6g/x dt 3 lc rgb '%s' notitle", low * 0.8,
+                           high * 1.25, 1e3 * nap_point_product(b), nap_method_colour(through[i]));
+    }
+    nap_buf_printf(g,
+                   "set title 'A %s, W %u bit' font ',11' offset 0,-0.7\n"
+                   "set xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\nset ylabel '%s'\n",
+                   act, bits, low * 0.8, high * 1.25, small * 0.7, large * 1.4,
+                   index % 3 == 0 ? "area, {/Symbol m}m^2" : "");
+    tics(g, 'x', low * 0.8, high * 1.25);
+    tics(g, 'y', small * 0.7, large * 1.4);
+    nap_buf_put(g, plot.data, plot.len);
+    nap_buf_puts(g, "\nunset label\n"); /* the first panel has drawn the legend for all */
+    nap_buf_free(&plot);
+}
+
+static void panel_rows(nap_buf *csv, const nap_study *s, const char *library, unsigned *won,
+                       unsigned *panels, bool native)
+{
+    for (size_t a = 0; a < 4; a++)
+        for (size_t w = 0; w < 3; w++) {
+            const nap_point *lut = best(s, library, acts[a], widths[w], "lut");
+            if (lut == NULL) continue;
+            const nap_point *other = NULL;
+            static const char *const rivals[] = {"add", "mac", "mac_native"};
+            for (size_t m = 0; m < (native ? 3 : 2); m++) {
+                const nap_point *b = best(s, library, acts[a], widths[w], rivals[m]);
+                if (b != NULL && (other == NULL || nap_point_product(b) < nap_point_product(other)))
+                    other = b;
+            }
+            if (other == NULL) continue;
+            const bool wins =
+                lut->equal_area < other->equal_area && lut->equal_power < other->equal_power;
+            (*panels)++;
+            *won += wins;
+            if (csv == NULL) continue;
+            const nap_point *mac = best(s, library, acts[a], widths[w], "mac");
+            nap_buf_printf(csv,
+                           "%s,%s,%u,M%u N%u K%u x%u,%.2fx,%.2fx,%s M%u N%u K%u,%.2fx,%.2fx,%s\n",
+                           library, acts[a], widths[w], lut->m, lut->n, lut->k, lut->depth,
+                           mac == NULL ? NAN : mac->equal_area / lut->equal_area,
+                           mac == NULL ? NAN : mac->equal_power / lut->equal_power,
+                           nap_method_title(other->method), other->m, other->n,
+                           other->k * other->depth, other->equal_area / lut->equal_area,
+                           other->equal_power / lut->equal_power, wins ? "LUT" : other->method);
+        }
+}
+
+nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
+{
+    nap_page_section(p, "Area and power of 512 multiply-accumulates a cycle");
+    nap_page_text(
+        p, "Every shape M x N x K of each method, at equal throughput: a bit-serial array of "
+           "b-bit weights counts b times. Small points: shapes; ring: the shape of least "
+           "area x power; dotted: equal area x power through the LUT's and the MAC's best. "
+           "Operand registers and accumulators are inside. Source: synthesized; power from "
+           "simulated random operands.");
+    nap_buf table = {0}, summary = {0};
+    nap_buf_puts(&table, "library,A,W,LUT shape,area MAC/LUT,power MAC/LUT,strongest rival,"
+                         "area rival/LUT,power rival/LUT,least in both\n");
+    nap_compare_head(&summary);
+    nap_status st = NAP_OK;
+    for (size_t l = 0; st == NAP_OK && nap_study_libraries[l] != NULL; l++) {
+        const char *lib = nap_study_libraries[l];
+        if (!nap_study_has(s, "mnk", lib)) continue;
+        nap_buf g = {0};
+        nap_buf_puts(&g,
+                     "set multiplot layout 4,3 margins 0.08,0.985,0.05,0.945 spacing 0.06,0.065\n"
+                     "set grid lc rgb '#e3e8ec'\nset border 3 lc rgb '#8795a1'\n"
+                     "set tics nomirror font ',9'\nset logscale xy\nunset key\n"
+                     "set xlabel 'power, mW' font ',9' offset 0,0.7\n"
+                     "set ylabel 'area, um^2' font ',9' offset 1.2,0\n");
+        for (size_t m = 0; m < METHODS; m++)
+            nap_buf_printf(&g,
+                           "set label %zu \"\xe2\x97\x8f %s\" at screen %.3f, screen 0.982 "
+                           "textcolor rgb '%s' font ',11'\n",
+                           m + 1, nap_method_title(order[m]), 0.08 + 0.152 * (double)m,
+                           nap_method_colour(order[m]));
+        for (size_t a = 0; a < 4; a++)
+            for (size_t w = 0; w < 3; w++)
+                panel(&g, s, lib, acts[a], widths[w], (unsigned)(3 * a + w));
+
+        nap_buf_puts(&g, "unset multiplot\n");
+        char name[64], caption[200];
+        snprintf(name, sizeof name, "panels-%s", lib);
+        snprintf(caption, sizeof caption, "Area against power, 12 pairs of types, %s.",
+                 nap_library_title(lib));
+        st = nap_page_plot(p, name, 1100, 1250, &g, caption, e);
+        nap_buf_free(&g);
+        unsigned won = 0, panels = 0, native_won = 0, native = 0;
+        panel_rows(&table, s, lib, &won, &panels, false);
+        panel_rows(NULL, s, lib, &native_won, &native, true);
+        char item[160];
+        snprintf(item, sizeof item,
+                 "%s: of %u panels, LUT least in area and power (against ADD, MAC)",
+                 nap_library_title(lib), panels);
+        nap_compare_row(&summary, item, won, nap_published(s, "panels_won"), "panels",
+                        nap_cause(s, "panels_won"));
+        snprintf(item, sizeof item, "%s: the same with native narrow MACs as rivals",
+                 nap_library_title(lib));
+        nap_compare_row(&summary, item, native_won, NAN, "panels", nap_cause(s, "panels_native"));
+        const nap_point *lut = best(s, lib, "f16", 1, "lut"), *mac = best(s, lib, "f16", 1, "mac");
+        if (lut == NULL || mac == NULL) continue;
+        snprintf(item, sizeof item, "%s: area MAC / LUT, W1 A FP16", nap_library_title(lib));
+        nap_compare_row(&summary, item, mac->equal_area / lut->equal_area,
+                        nap_published(s, "panel_w1_area_high"), "x (published: 4 to 6)",
+                        nap_cause(s, "w1_f16_area"));
+        snprintf(item, sizeof item, "%s: power MAC / LUT, W1 A FP16", nap_library_title(lib));
+        nap_compare_row(&summary, item, mac->equal_power / lut->equal_power,
+                        nap_published(s, "panel_w1_area_high"), "x (published: 4 to 6)",
+                        nap_cause(s, "w1_f16_power"));
+    }
+    if (st == NAP_OK)
+        st = nap_page_table(p, "panels", &table,
+                            "Each panel's best shapes: how much more area and power at equal "
+                            "throughput the uniform MAC takes, and the strongest rival.",
+                            e);
+    if (st == NAP_OK) st = nap_page_table(p, "panels-summary", &summary, "Beside the paper.", e);
+    nap_buf_free(&table);
+    nap_buf_free(&summary);
+    return st;
+}
+
+/* Has the method a point in any panel? */
+static bool anywhere(const nap_study *s, const char *library, const char *method)
+{
+    for (size_t i = 0; i < 12; i++)
+        if (best(s, library, acts[i / 3], widths[i % 3], method) != NULL) return true;
+    return false;
+}
+
+nap_status nap_figure_cores(nap_page *p, const nap_study *s, nap_error *e)
+{
+    nap_page_section(p, "All methods side by side");
+    nap_page_text(p,
+                  "Density at equal throughput of every method at its own best shape, uniform MAC "
+                  "of the same activations = 1 (higher is smaller). Source: synthesized.");
+    for (size_t l = 0; nap_study_libraries[l] != NULL; l++) {
+        const char *lib = nap_study_libraries[l];
+        if (!nap_study_has(s, "mnk", lib)) continue;
+        nap_buf g = {0}, csv = {0};
+        nap_buf_puts(&csv, "pair");
+        for (size_t m = 0; m < METHODS; m++) nap_buf_printf(&csv, ",%s", order[m]);
+        nap_buf_puts(&csv, "\n");
+        nap_buf_puts(&g, "$d << EOD\n");
+        for (size_t a = 0; a < 4; a++)
+            for (size_t w = 0; w < 3; w++) {
+                const nap_point *mac = best(s, lib, acts[a], widths[w], "mac");
+                if (mac == NULL) continue;
+                nap_buf_printf(&g, "\"W%u\\nA %s\"", widths[w], acts[a]);
+                nap_buf_printf(&csv, "W%u A %s", widths[w], acts[a]);
+                for (size_t m = 0; m < METHODS; m++) {
+                    const nap_point *b = best(s, lib, acts[a], widths[w], order[m]);
+                    const double v = b == NULL ? NAN : mac->equal_area / b->equal_area;
+                    if (b == NULL) {
+                        nap_buf_puts(&g, " NaN");
+                        nap_buf_puts(&csv, ",-");
+                    } else {
+                        nap_buf_printf(&g, " %.5g", v);
+                        nap_buf_printf(&csv, ",%.2f", v);
+                    }
+                }
+                nap_buf_puts(&g, "\n");
+                nap_buf_puts(&csv, "\n");
+            }
+        nap_buf_puts(&g,
+                     "EOD\nset style data histograms\nset style histogram clustered gap 1.2\n"
+                     "set style fill solid 0.9 noborder\nset boxwidth 0.95\nset border 3 lc rgb "
+                     "'#8795a1'\nset tics nomirror\nset grid y lc rgb '#e3e8ec'\n"
+                     "set ylabel 'density, uniform MAC = 1'\nset yrange [0:*]\n"
+                     "set key top right\nset bmargin 3.6\nplot ");
+        bool first = true;
+        for (size_t m = 0; m < METHODS; m++) {
+            if (!anywhere(s, lib, order[m])) continue; /* gnuplot refuses bars without a value */
+            nap_buf_printf(&g, "%s$d using %zu%s lc rgb '%s' title '%s'", first ? "" : ", ", m + 2,
+                           first ? ":xtic(1)" : "", nap_method_colour(order[m]),
+                           nap_method_title(order[m]));
+            first = false;
+        }
+        char name[64], caption[160];
+        snprintf(name, sizeof name, "cores-%s", lib);
+        snprintf(caption, sizeof caption, "Tensor cores of every method, %s.",
+                 nap_library_title(lib));
+        nap_status st = nap_page_plot(p, name, 1100, 460, &g, caption, e);
+        nap_buf_free(&g);
+        if (st == NAP_OK)
+            st = nap_page_table(p, name, &csv, "Density, uniform MAC of the same activations = 1.",
+                                e);
+        nap_buf_free(&csv);
+        if (st != NAP_OK) return st;
+    }
+    return NAP_OK;
+}

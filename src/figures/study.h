@@ -1,0 +1,66 @@
+/* The rows of share/lutcore/study.csv (docs/lutcore-study.md has the columns), published.csv and
+ * causes.csv, as the figures use them. */
+#ifndef NAP_FIGURES_STUDY_H
+#define NAP_FIGURES_STUDY_H
+
+#include "figures/page.h"
+#include "lutcore/types.h"
+
+typedef struct nap_point {
+    const char *study, *series, *method, *act, *table, *acc, *fpsum, *library, *activity, *tools;
+    unsigned m, n, k, depth, wbits, cycles;
+    double area, part[7], power, equal_area, equal_power, ops_per_area, delay_ns, clock_ns;
+    double error; /* NaN: exact */
+} nap_point;
+
+enum { NAP_STUDY_PARTS = 7 }; /* table weight pe acc precompute control fanout */
+extern const char *const nap_study_parts[NAP_STUDY_PARTS];
+
+typedef struct nap_study {
+    struct nap_csv *csv;
+    nap_point *point;
+    size_t count;
+    struct nap_csv *published, *causes;
+    const char *folder; /* the caller's */
+} nap_study;
+
+/* Reads study.csv, published.csv and causes.csv of a folder. */
+nap_status nap_study_load(const char *folder, nap_study *out, nap_error *e);
+void nap_study_free(nap_study *s);
+
+/* NAN if there is none by that id. */
+double nap_published(const nap_study *s, const char *id);
+/* Why ours differs, "" if nothing is recorded. */
+const char *nap_cause(const nap_study *s, const char *id);
+
+static inline double nap_point_product(const nap_point *p)
+{
+    return p->equal_area * p->equal_power;
+}
+/* Is there a row of that study in that library? */
+bool nap_study_has(const nap_study *s, const char *study, const char *library);
+
+/* Libraries in the order the figures show them; ends with NULL. */
+extern const char *const nap_study_libraries[];
+/* "45 nm (Nangate)" */
+const char *nap_library_title(const char *library);
+
+/* What stands for a method in every picture: colour, and its name in words. */
+const char *nap_method_colour(const char *method);
+const char *nap_method_title(const char *method);
+
+/* One line of a table of ours beside published: item, ours, published, ratio, cause. */
+void nap_compare_head(nap_buf *csv);
+void nap_compare_row(nap_buf *csv, const char *item, double ours, double published,
+                     const char *unit, const char *cause);
+
+/* The figures; each adds sections to the page. */
+nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_cores(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_ladder(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_axes(nap_page *p, const nap_study *s, nap_error *e);
+nap_status nap_figure_models(nap_page *p, const nap_study *s, const char *configs, nap_error *e);
+
+#endif
