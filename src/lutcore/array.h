@@ -88,16 +88,25 @@
  * their exponents and the product of their significands; times 2^p adds p to x; an integer factor
  * (MAC_NATIVE) multiplies the significand and leaves x. Operands of value zero take no part. X is
  * the largest x of C and the terms. Each operand, in two's complement, is shifted to the unit
- * 2^(X - man of the accumulator - NAP_FUSED_GUARD), bits below it truncated toward minus infinity;
- * the sum is exact, then rounded once, to nearest even. Any NaN, infinity times zero, or
- * infinities of both signs: NaN; else any infinity: that infinity. An exact zero sum is +0.
+ * 2^(X - man - nap_fused_guard(man)), man the accumulator's, and bits below it are truncated toward
+ * minus infinity; the sum is exact, then rounded once, to nearest even. Any NaN, infinity times
+ * zero, or infinities of both signs: NaN; else any infinity: that infinity. An exact zero sum: +0.
  * A NaN result is the canonical quiet NaN (0x7e00, 0x7fc00000). */
 #ifndef NAP_LUTCORE_ARRAY_H
 #define NAP_LUTCORE_ARRAY_H
 
 #include "lutcore/types.h"
 
-enum { NAP_FUSED_GUARD = 3, NAP_TERNARY_ENTRIES = 14 };
+enum { NAP_TERNARY_ENTRIES = 14 };
+/* Bits that a fused sum keeps below the last place of an accumulator with `man` fraction bits.
+ * Truncation pulls every sum down by half a unit of these bits for each term. With 3 bits that is
+ * lost in binary32's rounding, but in binary16 it adds up, over a dot product of 2048, to far more
+ * than the roundings of single additions; with 8 bits the two are alike (fperror.h measures it). */
+static inline unsigned nap_fused_guard(unsigned man)
+{
+    return man <= 10 ? 8 : 3;
+}
+
 enum { NAP_K_MAX = 8, NAP_DEPTH_MAX = 64 }; /* what the array functions hold on the stack */
 
 unsigned nap_core_entries(const nap_core *c);    /* per table: E; full 2^k for LUT_CONV, UNPU */

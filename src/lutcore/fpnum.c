@@ -282,7 +282,7 @@ static uint32_t fused(nap_fpfmt out, uint32_t acc, const factors *t, size_t n)
     if (s.nan || (s.inf[0] && s.inf[1])) return quiet_nan(out);
     if (s.inf[0] || s.inf[1]) return infinity(out, s.inf[1]);
     if (!any) return 0;
-    const int unit = top - (int)out.man - NAP_FUSED_GUARD;
+    const int unit = top - (int)(out.man + nap_fused_guard(out.man));
     int64_t sum = oc.v ? align(oc, unit) : 0;
     for (size_t i = 0; i < n; i++) {
         const operand o = term_at(t, i, &s);

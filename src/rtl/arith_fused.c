@@ -49,7 +49,7 @@ static void measure(const nap_rtl_fused *f, fused *m)
     const int shift = (1 << f->shift_bits) - 1, acc_most = top_field(f->out) + m->acc,
               term_most = factors * top_field(f->in) + m->term + shift;
     m->exp = nap_v_log2((unsigned)(term_most > acc_most ? term_most : acc_most) + 1);
-    m->below = f->out.man + NAP_FUSED_GUARD;
+    m->below = f->out.man + nap_fused_guard(f->out.man);
     m->frame = m->below + m->sig - m->frac;
     m->sum = m->frame + nap_v_log2(f->n + 1) + 1;
 }

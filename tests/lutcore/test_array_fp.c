@@ -197,7 +197,7 @@ static uint32_t discrete(const step *s, unsigned m, unsigned n, uint32_t acc)
     const unsigned planes = nap_core_planes(c, c->wbits);
     const bool tables = c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_LUT_CONV;
     for (unsigned p = 0; p < planes; p++) {
-        uint32_t term[16];
+        uint32_t term[16] = {0};
         for (unsigned d = 0; d < c->depth; d++) {
             const uint16_t *const a = s->a + m * kd + d * k, *const q = s->q + n * kd + d * k;
             uint32_t x[8];

@@ -229,7 +229,8 @@ static wide reference_sum(const reference *r, unsigned man)
         any = true;
     }
     wide sum = 0;
-    for (size_t i = 0; i < r->n; i++) sum += floor_to(r->v[i], top - (int)man - NAP_FUSED_GUARD);
+    for (size_t i = 0; i < r->n; i++)
+        sum += floor_to(r->v[i], top - (int)man - (man == 10 ? 8 : 3));
     return sum;
 }
 
