@@ -44,7 +44,7 @@ static const char ports[] =
     "  wire [@XW-1@:0] x_now;\n"
     "  wire [@WW-1@:0] w_now;\n"
     "  wire [@CW-1@:0] c_now, c_base, c_sum, c_next, c_mem;\n"
-    "  wire        unused_rdata = &{1'b0, mem_rdata_i};\n";
+    "  wire        unused_bits = &{1'b0, mem_rdata_i, load};\n";
 
 static const char wires_planes[] = "  wire [3:0]  planes;\n"
                                    "  wire [2:0]  planes_less = planes[2:0] - 3'd1;\n";
