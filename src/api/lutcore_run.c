@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "lutcore/sim.h"
+#include "rtl/run.h"
 
 #include <string.h>
 
@@ -40,6 +41,30 @@ static nap_status simulate(const nap_core *c, const nap_lcompiled *x, nap_lutsta
     return NAP_OK;
 }
 
+/* The emitted Verilog, held against the interpreter: memory and cycles have to be the same. */
+static nap_status on_rtl(const nap_core *c, nap_lcompiled *x, nap_lutstat *stat, nap_error *e)
+{
+    uint8_t *expected = nap_alloc(x->bytes);
+    if (expected == NULL) return nap_fail_memory(e, x->bytes, "a memory image");
+    memcpy(expected, x->memory, x->bytes);
+    nap_lutstat rtl = {0};
+    const uint64_t limit = 2 * x->predicted_cycles + 10000;
+    nap_status status = nap_lmma_run(&x->program, c, expected, x->bytes, 0, stat, e);
+    if (status == NAP_OK)
+        status = nap_rtl_run(c, NAP_RTL_VERILATOR, &x->program, x->memory, x->bytes, limit, NULL,
+                             NULL, &rtl, e);
+    size_t at = 0;
+    while (status == NAP_OK && at < x->bytes && expected[at] == x->memory[at]) at++;
+    if (status == NAP_OK && (at < x->bytes || rtl.cycles != stat->cycles))
+        status = nap_fail(e, NAP_ERR_INTERNAL, NAP_NO_OFFSET,
+                          "design %s: the Verilog took %llu cycles, the interpreter %llu; memory "
+                          "differs from byte %zu of %zu on",
+                          c->name, (unsigned long long)rtl.cycles, (unsigned long long)stat->cycles,
+                          at, x->bytes);
+    nap_free(expected);
+    return status;
+}
+
 nap_status nap_lut_execute(nap_lut_target target, const nap_core *c, nap_lcompiled *x,
                            nap_lutstat *stat, nap_error *e)
 {
@@ -50,9 +75,12 @@ nap_status nap_lut_execute(nap_lut_target target, const nap_core *c, nap_lcompil
     case NAP_LUT_SIM:
         NAP_TRY(nap_lmma_run(&x->program, c, x->memory, x->bytes, 0, stat, e));
         return simulate(c, x, stat, e);
+    case NAP_LUT_RTL:
+        return on_rtl(c, x, stat, e);
     default:
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
-                        "target: found %s, expected interp or sim", nap_lut_target_name(target));
+                        "target: found %s, expected interp, sim or rtl",
+                        nap_lut_target_name(target));
     }
 }
 
