@@ -162,9 +162,11 @@ nap_status nap_lmma_assemble(const char *text, size_t len, const char *name, nap
 struct nap_buf;
 nap_status nap_lmma_disassemble(const nap_program *p, struct nap_buf *out, nap_error *e);
 
-/* Is the program one that this design can run? Types, shapes, registers within capacity, loops
- * matched, addresses aligned (where known) and within memory_bytes (0: unknown), halt reached, and
- * no hazard between units without a wait, loops included. Names line (or index) and instruction. */
+/* Is the program one that this design can run? Types, shapes, registers within capacity and written
+ * before they are read, weights used as they were loaded, loops matched, one halt at the end, and
+ * for every round of every loop: addresses aligned and within memory_bytes (0: unknown), no hazard
+ * between units without a wait (docs/lmma.md, "Legal programs"). Names line (or index) and
+ * instruction. Time grows with the program's length, not with its loops' counts. */
 nap_status nap_program_check(const nap_program *p, const nap_core *c, uint64_t memory_bytes,
                              const char *name, nap_error *e);
 
