@@ -180,22 +180,36 @@ void nap_regs_pre(nap_regs *r, const nap_linst *i)
 
 /* ------------------------------------------------------------------ unpacking */
 
+/* Reads fields of at most 32 bits one after the other. */
+typedef struct bit_reader {
+    const uint8_t *next;
+    uint64_t bits;
+    unsigned held;
+} bit_reader;
+
+static inline uint32_t read_bits(bit_reader *r, unsigned width)
+{
+    for (; r->held < width; r->held += 8) r->bits |= (uint64_t)*r->next++ << r->held;
+    const uint32_t v = (uint32_t)(r->bits & ((1ull << width) - 1));
+    r->bits >>= width;
+    r->held -= width;
+    return v;
+}
+
 /* Entries by the whole field of a weight: sign above index. */
 static const int32_t *plain_t(nap_regs *r, unsigned reg)
 {
     const nap_core *const c = r->core;
     const unsigned fields = signed_entries(c), half = fields / 2, bits = nap_core_entry_bits(c);
     const unsigned entries = nap_core_entries(c);
-    const uint8_t *const image = r->t.image + reg * r->t.bytes;
+    bit_reader in = {.next = r->t.image + reg * r->t.bytes};
     int32_t *const out = r->t.plain + reg * r->t.plain_count;
     if (r->t.fresh[reg]) return out;
     for (size_t g = 0; g < (size_t)c->m * c->depth; g++) {
+        int32_t *const table = out + g * fields;
         for (unsigned j = 0; j < half; j++) {
-            const uint32_t raw =
-                j < entries ? (uint32_t)nap_bits_get(image, (g * entries + j) * bits, bits) : 0;
-            const int32_t v = (int32_t)nap_wrap(raw, bits);
-            out[g * fields + j] = v;
-            out[g * fields + half + j] = -v;
+            table[j] = j < entries ? (int32_t)nap_wrap(read_bits(&in, bits), bits) : 0;
+            table[half + j] = -table[j];
         }
     }
     r->t.fresh[reg] = 1;
@@ -207,11 +221,11 @@ static const int32_t *plain_fields(nap_regs *r, unsigned reg, unsigned planes)
 {
     const nap_core *const c = r->core;
     const unsigned bits = c->wtype == NAP_W_TERNARY ? 5 : c->k;
-    const uint8_t *const image = r->w.image + reg * r->w.bytes;
+    bit_reader in = {.next = r->w.image + reg * r->w.bytes};
     int32_t *const out = r->w.plain + reg * r->w.plain_count;
     if (r->w.fresh[reg] == planes) return out;
     for (size_t g = 0; g < (size_t)planes * c->depth * c->n; g++)
-        out[g] = (int32_t)nap_bits_get(image, g * bits, bits);
+        out[g] = (int32_t)read_bits(&in, bits);
     r->w.fresh[reg] = (uint8_t)planes;
     return out;
 }
