@@ -1,8 +1,9 @@
 /* Layer tables: CSV in and out. See sim.h and docs/simulators.md for the columns.
  *
  * The text is untrusted. Columns are found by their names, in any order; m, n and k must be there,
- * the others have defaults; an unknown or repeated column is refused, and so is any value that a
- * simulator could not count exactly: a dimension is at most 2^24, an operator at most 2^62 MACs. */
+ * the others have defaults; an unknown column is refused (a repeated one by csv.h), and so is any
+ * value that a simulator could not count exactly: a dimension is at most 2^24, an operator at most
+ * 2^62 MACs. */
 #include "lutcore/sim.h"
 
 #include "base/alloc.h"
@@ -54,10 +55,6 @@ static nap_status find_columns(const nap_csv *c, size_t at[FIELDS], nap_error *e
                             "%s: header: found column '%.40s', expected name, kind, m, n, k, "
                             "wbits, act_bits, batch, count, fuses or inputs",
                             c->name, c->header[i]);
-        if (at[f] != SIZE_MAX)
-            return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
-                            "%s: header: found column '%s' a second time, expected it once",
-                            c->name, field_names[f]);
         at[f] = i;
     }
     for (size_t f = F_M; f <= F_K; f++) {

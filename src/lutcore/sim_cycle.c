@@ -101,12 +101,20 @@ static double active(const sm *s, const slot *b)
     return b->last ? s->x->rest_active : s->o->machine->sms;
 }
 
-/* A read: DRAM's idle time before it went to writes; what L2 cannot hold of them goes first. */
+/* DRAM's idle time up to now has gone to writes. */
+static void write_back(sm *s, double now)
+{
+    const double free_for = fmax(0, now - s->dram);
+    s->dirty -= fmin(s->dirty, free_for);
+    s->dram += free_for;
+}
+
+/* A read goes before writes, but for what L2 cannot hold of them. */
 static double serve_read(sm *s, double now, double service, double n)
 {
     const nap_machine *m = s->o->machine;
     const double most = m->l2_mib * 1048576 / 2 / n / nap_share_dram(m, n);
-    s->dirty -= fmin(s->dirty, fmax(0, now - s->dram));
+    write_back(s, now);
     const double excess = fmax(0, s->dirty - most);
     s->dirty -= excess;
     return serve(&s->dram, now, excess + service);
@@ -201,6 +209,7 @@ static void on_drain(sm *s, unsigned index, double now)
     const double n = active(s, b);
     const double stored = serve(&s->l2, now, s->x->out / nap_share_l2(m, n));
     const double written = s->x->dram_write / (double)s->x->grid;
+    write_back(s, now);
     s->dirty += written / nap_share_dram(m, n);
     push(s, stored, EV_FREE, index, 0);
 }
@@ -239,7 +248,7 @@ static void play(sm *s)
     const unsigned ctas = s->x->p.ctas;
     for (unsigned i = 0; i < ctas && s->given < s->blocks; i++) start(s, i, 0);
     while (s->events > 0) step(s);
-    s->dirty -= fmin(s->dirty, fmax(0, s->end - s->dram));
+    write_back(s, s->end);
     s->end = fmax(s->end, s->dram) + s->dirty;
 }
 

@@ -18,60 +18,78 @@ static void raise(limit *l, double cycles, const char *name)
     if (cycles > l->cycles) *l = (limit){cycles, name};
 }
 
-/* One thread block alone in its slot, from its first request to its last store, when `active` SMs
- * share L2 and DRAM. *lead and *tail: before the first and after the last LMMA. */
-static double block_chain(const nap_simop *o, const nap_simplan *x, double active, double *lead,
-                          double *tail)
+/* One thread block, `active` SMs sharing L2 and DRAM, alone in its slot: bounds from its own use of
+ * each resource, in cycles from its first request. */
+typedef struct block {
+    double arrival, lead; /* to the first tile's arrival from L2, to the first LMMA */
+    double drain;         /* to the end of the last one */
+    double tail;          /* the store after it */
+    double after;         /* from a tile's arrival from L2 to the end of the LMMAs on it */
+    double pipes, smem, loads, reads; /* busy cycles of pipe, port, L2 (loads) and DRAM (reads) */
+    double writes;                    /* of DRAM, later */
+} block;
+
+static block one_block(const nap_simop *o, const nap_simplan *x, double active)
 {
     const nap_machine *m = o->machine;
     const double l2 = nap_share_l2(m, active), dram = nap_share_dram(m, active);
-    const double iters = (double)x->iters, ksteps = x->ksteps;
-    double load = x->tile / l2 + m->l2_latency;
-    if (x->miss > 0) load = fmax(load, x->miss / dram + m->dram_latency);
-    load += x->tile_smem / m->smem_bytes_per_cycle;
-    const double frag = x->frag / m->smem_bytes_per_cycle, fetch = frag + m->smem_latency;
-    *lead = load + m->barrier_latency + fetch;
-    *tail = x->out / l2;
-    const double pipes = iters * ksteps * x->warps_per_core * x->step;
+    const double port = m->smem_bytes_per_cycle, iters = (double)x->iters, ksteps = x->ksteps;
+    const double fill = x->tile_smem / port, frag = x->frag / port;
+    const double fetch = frag + m->smem_latency;
+    block b = {.tail = x->out / l2,
+               .pipes = iters * ksteps * x->warps_per_core * x->step,
+               .smem = iters * (fill + ksteps * x->warps * frag),
+               .loads = iters * x->tile / l2,
+               .reads = iters * x->miss / dram,
+               .writes = x->dram_write / (double)x->grid / dram};
+    double arrival = x->tile / l2 + m->l2_latency;
+    if (x->miss > 0) arrival = fmax(arrival, x->miss / dram + m->dram_latency);
+    b.arrival = arrival;
+    const double load = arrival + fill;
+    b.lead = load + fetch;
     /* A tk step of the warp that the shared memory port serves last, from the barrier's opening to
      * the start of its last k step; a buffer is asked for again then. */
     const double inner = x->warps * frag + m->smem_latency + (ksteps - 1) * fmax(fetch, x->step);
-    const double warps = iters * (inner + m->barrier_latency) + x->step;
+    b.after = fill + inner + x->step;
+    const double steps = load + iters * inner + (iters - 1) * m->barrier_latency + x->step;
     const double turns = floor((iters - 1) / x->p.stages);
-    const double loads = turns * (inner + load) + inner + m->barrier_latency + x->step;
-    return fmax(*lead + pipes, load + fmax(warps, loads)) + *tail;
+    const double buffers = load + turns * (inner + load) + inner + x->step;
+    b.drain = fmax(b.lead + b.pipes, fmax(steps, buffers));
+    b.drain = fmax(b.drain, b.loads + m->l2_latency + b.after);
+    if (x->miss > 0) b.drain = fmax(b.drain, b.reads + m->dram_latency + b.after);
+    b.drain = fmax(b.drain, arrival + b.smem + m->smem_latency + x->step);
+    return b;
 }
 
+/* The busiest SM: `full` waves of ctas blocks, then rest_sm more. All blocks' work on each resource
+ * lies before the last drain, with what it takes a last tile to get from there to its end. */
 double nap_tile_time(const nap_simop *o, const nap_simplan *x, const char **bound)
 {
     const nap_machine *m = o->machine;
-    const double full = (double)x->full, ctas = x->p.ctas, iters = (double)x->iters;
-    const double busiest = full * ctas + x->rest_sm;
-    double lead = 0, tail = 0, chain = 0, l2 = 0;
-    const double l2_bytes = iters * x->tile + x->out;
-    double first_lead = 0, last_tail = 0;
-    if (x->full > 0) {
-        chain += full * block_chain(o, x, m->sms, &lead, &tail);
-        l2 += full * ctas * l2_bytes / nap_share_l2(m, m->sms);
-        first_lead = lead, last_tail = tail;
-    }
-    if (x->rest > 0) {
-        chain += block_chain(o, x, x->rest_active, &lead, &tail);
-        l2 += x->rest_sm * l2_bytes / nap_share_l2(m, x->rest_active);
-        if (x->full == 0) first_lead = lead;
-        last_tail = x->full == 0 ? tail : fmin(last_tail, tail);
-    }
-    const double pipes = busiest * iters * x->ksteps * x->warps_per_core * x->step;
-    const double smem =
-        busiest * iters * (x->tile_smem + x->ksteps * x->warps * x->frag) / m->smem_bytes_per_cycle;
-    limit most = {first_lead + pipes + last_tail, "compute"};
-    raise(&most, smem, "smem");
-    raise(&most, l2, "l2");
-    raise(&most, (x->dram_read + x->dram_write) / nap_share_dram(m, 1), "dram");
-    raise(&most, chain, "latency");
+    const double full = (double)x->full, many = full * x->p.ctas, few = x->rest_sm;
+    const block whole = one_block(o, x, m->sms);
+    const block rest = x->rest > 0 ? one_block(o, x, x->rest_active) : whole;
+    const block *first = x->full > 0 ? &whole : &rest;
+    const double tail = fmin(x->full > 0 ? whole.tail : rest.tail, rest.tail);
+    const double writes = fmin(x->full > 0 ? whole.writes : rest.writes, rest.writes);
+    const double last = fmax(tail, writes);
+    const double pipes = (many + few) * whole.pipes, smem = (many + few) * whole.smem;
+    const double loads = many * whole.loads + few * rest.loads;
+    const double stores = many * whole.tail + few * rest.tail;
+    const double reads = many * whole.reads + few * rest.reads;
+    const double written = many * whole.writes + few * rest.writes;
+
+    limit most = {first->lead + pipes + last, "compute"};
+    raise(&most, first->arrival + smem + m->smem_latency + x->step + last, "smem");
+    raise(&most, fmax(loads + stores, loads + m->l2_latency + first->after + last), "l2");
+    const double read_end = x->miss > 0 ? reads + m->dram_latency + first->after : 0;
+    raise(&most, fmax(reads + written, read_end + last), "dram");
+    const double chain =
+        full * (whole.drain + whole.tail) + (x->rest > 0 ? rest.drain + rest.tail : 0);
+    raise(&most, chain + fmax(0, last - tail), "latency");
     /* The chain of a slot is compute where its pipes fill it. */
-    const double own = (full + (x->rest > 0)) * iters * x->ksteps * x->warps_per_core * x->step;
-    if (most.cycles == chain && own > 0.8 * chain) most.name = "compute";
+    const double own = full * whole.pipes + (x->rest > 0 ? rest.pipes : 0);
+    if (most.cycles > first->lead + pipes + last && own > 0.8 * chain) most.name = "compute";
     *bound = most.name;
     return nap_launch_cycles(m) + most.cycles;
 }
