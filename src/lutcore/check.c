@@ -18,19 +18,25 @@ void nap_lcheck_place(const nap_lcheck *k, size_t index, char out[40])
         snprintf(out, 40, "instruction %zu", index);
 }
 
+nap_status nap_lcheck_fail_as(const nap_lcheck *k, nap_status code, size_t index, const char *what)
+{
+    char text[NAP_L_TEXT_MAX];
+    nap_linst_text(&k->inst[index], text);
+    if (k->p->line != NULL)
+        return nap_fail(k->e, code, NAP_NO_OFFSET, "%s:%u: '%s': %s", k->name, k->p->line[index],
+                        text, what);
+    return nap_fail(k->e, code, NAP_NO_OFFSET, "%s: instruction %zu: '%s': %s", k->name, index,
+                    text, what);
+}
+
 nap_status nap_lcheck_fail(const nap_lcheck *k, size_t index, const char *fmt, ...)
 {
-    char what[320], text[NAP_L_TEXT_MAX];
+    char what[320];
     va_list args;
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    nap_linst_text(&k->inst[index], text);
-    if (k->p->line != NULL)
-        return nap_fail(k->e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s:%u: '%s': %s", k->name,
-                        k->p->line[index], text, what);
-    return nap_fail(k->e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s: instruction %zu: '%s': %s", k->name,
-                    index, text, what);
+    return nap_lcheck_fail_as(k, NAP_ERR_FORMAT, index, what);
 }
 
 static uint64_t range(unsigned first, unsigned count)

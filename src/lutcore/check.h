@@ -16,9 +16,11 @@ typedef struct nap_lcheck {
     nap_error *e;
 } nap_lcheck;
 
-/* "NAME:LINE: 'INSTRUCTION': ..." (or "NAME: instruction INDEX: ..."); always NAP_ERR_FORMAT. */
+/* "NAME:LINE: 'INSTRUCTION': ..." (or "NAME: instruction INDEX: ..."): NAP_ERR_FORMAT. */
 nap_status nap_lcheck_fail(const nap_lcheck *k, size_t index, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with a code of one's own. */
+nap_status nap_lcheck_fail_as(const nap_lcheck *k, nap_status code, size_t index, const char *what);
 /* "line 12" or "instruction 12" */
 void nap_lcheck_place(const nap_lcheck *k, size_t index, char out[40]);
 

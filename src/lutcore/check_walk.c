@@ -239,10 +239,9 @@ static nap_status walk_range(walk *w, size_t first, size_t end, unsigned depth)
     for (size_t n = first; n < end; n++) {
         const nap_linst *i = &k->inst[n];
         if (w->fuel-- == 0)
-            return nap_fail(k->e, NAP_ERR_LIMIT, NAP_NO_OFFSET,
-                            "%s: address registers change places in nested loops in too many ways "
-                            "to follow",
-                            k->name);
+            return nap_lcheck_fail_as(k, NAP_ERR_LIMIT, n,
+                                      "address registers change places in the loops around in "
+                                      "more ways than are followed");
         if (i->op == NAP_L_LOOP) {
             NAP_TRY(walk_loop(w, n, depth));
             n = k->partner[n];

@@ -482,6 +482,31 @@ static void test_words_and_indices(void **state)
         e.text, "f.bin: instruction 1: 'lda a0, [x0 + 8]': found at the end, expected halt");
 }
 
+/* Six registers that rotate in four loops make 7^4 walks of the body: too many for a long one. */
+static void test_walks_are_bounded(void **state)
+{
+    (void)state;
+    const nap_core c = design();
+    for (unsigned nops = 10; nops <= 2000; nops += 1990) {
+        nap_buf b = {0};
+        nap_program p;
+        nap_error e = {0};
+        nap_buf_puts(&b, "loop 25\nloop 25\nloop 25\nloop 25\nadd x7, x1, 0\nadd x1, x2, 0\n"
+                         "add x2, x3, 0\nadd x3, x4, 0\nadd x4, x5, 0\nadd x5, x6, 0\n"
+                         "add x6, x7, 0\nlda a0, [x1]\n");
+        for (unsigned k = 0; k < nops; k++) nap_buf_puts(&b, "nop\n");
+        nap_buf_puts(&b, "end\nend\nend\nend\nhalt\n");
+        assert_int_equal(nap_lmma_assemble(b.data, b.len, "p", &p, &e), NAP_OK);
+        const nap_status s = nap_program_check(&p, &c, 0, "p", &e);
+        assert_int_equal(s, nops == 10 ? NAP_OK : NAP_ERR_LIMIT);
+        if (s != NAP_OK)
+            assert_non_null(strstr(e.text, "': address registers change places in the loops around "
+                                           "in more ways than are followed"));
+        nap_program_free(&p);
+        nap_buf_free(&b);
+    }
+}
+
 /* Addresses against plain execution: random programs of mov, add, loops and loads; the checker
  * must accept exactly those whose every load is aligned and inside. */
 typedef struct plain {
@@ -583,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_hazards),
         cmocka_unit_test(test_hazards_around_loops),
         cmocka_unit_test(test_words_and_indices),
+        cmocka_unit_test(test_walks_are_bounded),
         cmocka_unit_test(test_addresses_against_execution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
