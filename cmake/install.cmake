@@ -9,6 +9,8 @@ if(TARGET napier)
   install(FILES ${CMAKE_SOURCE_DIR}/docs/napier.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_SOURCE_DIR}/tools/completion.bash RENAME napier
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/configs ${CMAKE_SOURCE_DIR}/share/lutcore
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/napier)
   install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
   # What the static library needs besides, as plain libraries and not as pkg-config modules: those

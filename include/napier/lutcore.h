@@ -36,13 +36,15 @@ typedef struct nap_lut_gemm {
 /* *json: {"target", "m", "n", "k", "bits", "cycles", "lookups", "bytes", "stalls", ...}. */
 NAP_API nap_status nap_lutcore_gemm(const nap_lut_gemm *g, char **json, nap_error *e);
 
-/* Verilog, file list and a self-checking test bench into a folder. */
+/* Verilog of the array and of the whole core, file lists, and a self-checking test bench with its
+ * operands, into a folder. */
 NAP_API nap_status nap_lutcore_rtl(const char *config, const char *dir, nap_error *e);
 
 typedef struct nap_lut_synth {
     const char *config, *liberty; /* NULL: defaults */
     const char *operands;         /* folder of recorded operands for power, NULL: random */
     double clock_ns;              /* 0: the library's default */
+    bool whole_core;              /* with register files and front end; else the array alone */
     nap_progress_fn progress;
     void *user;
     uint64_t reserved[4];
@@ -98,22 +100,17 @@ typedef struct nap_lut_layer {
 NAP_API nap_status nap_lutcore_layer(const nap_model *m, const nap_lut_layer *l, char **json,
                                      nap_error *e);
 
-/* Design-space search over units; CSV. quick: what the committed results already hold, plus only
- * missing points of the default library. */
-typedef struct nap_lut_dse {
-    const char *study; /* "k", "mnk", "depth", "acc", "fpsum", "all" */
-    const char *liberty;
-    const char *out; /* folder */
+/* All figures and tables, offline, from the results and machines that come with Napier: CSV, SVG,
+ * PNG and one HTML page into dir. */
+typedef struct nap_lut_figures {
+    const char *data;    /* folder of the results, NULL: those that come with Napier */
+    const char *configs; /* folder of the machines, NULL likewise */
+    const char *dir;
     nap_progress_fn progress;
     void *user;
     uint64_t reserved[4];
-} nap_lut_dse;
-NAP_API nap_status nap_lutcore_dse(const nap_lut_dse *d, nap_error *e);
-
-/* All figures and tables, offline, from the results that come with Napier: CSV, SVG, PNG and one
- * HTML page into dir. data: folder of the results, NULL: the installed ones. */
-NAP_API nap_status nap_lutcore_figures(const char *data, const char *dir, nap_progress_fn progress,
-                                       void *user, nap_error *e);
+} nap_lut_figures;
+NAP_API nap_status nap_lutcore_figures(const nap_lut_figures *f, nap_error *e);
 
 #ifdef __cplusplus
 }

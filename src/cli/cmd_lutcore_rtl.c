@@ -1,0 +1,194 @@
+/* napier lutcore rtl, synth, figures: Verilog, gates, and the study's pictures. */
+#include "cli/commands.h"
+#include "cli/lutcore.h"
+
+#include <string.h>
+
+enum { KEY_CONFIG = 0x300, KEY_LIBERTY, KEY_OPERANDS, KEY_CLOCK, KEY_CORE, KEY_DATA, KEY_CONFIGS };
+
+static const struct argp_child children[] = {{&cli_help_argp, 0, NULL, 0}, {0}};
+
+/* ---- rtl */
+
+typedef struct rtl_args {
+    const char *config, *dir;
+} rtl_args;
+
+static error_t parse_rtl(int key, char *arg, struct argp_state *state)
+{
+    rtl_args *a = state->input;
+    switch (key) {
+    case KEY_CONFIG:
+        a->config = arg;
+        return 0;
+    case 'o':
+        a->dir = arg;
+        return 0;
+    case ARGP_KEY_END:
+        return lutcore_require(state, "-o DIR", a->dir);
+    default:
+        return lutcore_no_argument(key, arg, state);
+    }
+}
+
+static int run_rtl(void *p)
+{
+    const rtl_args *a = p;
+    nap_error e = {0};
+    return nap_lutcore_rtl(a->config, a->dir, &e) == NAP_OK ? EXIT_OK : term_fail(&e);
+}
+
+static const struct argp_option rtl_options[] = {
+    {"config", KEY_CONFIG, "FILE", 0, "The design (default: M2 N64 K4, int8 activations)", 1},
+    {"output", 'o', "DIR", 0, "Folder for the files, made if missing", 1},
+    {0},
+};
+static const struct argp rtl_argp = {
+    rtl_options,
+    parse_rtl,
+    "",
+    "Write a design as Verilog-2005: the array, the whole core, file lists, and a test bench that "
+    "checks itself against the expected results beside it.",
+    children,
+    NULL,
+    NULL};
+const command cmd_lutcore_rtl = {
+    "lutcore rtl", "Write a design as Verilog", &rtl_argp, sizeof(rtl_args), NULL, run_rtl};
+
+/* ---- synth */
+
+typedef struct synth_args {
+    const char *output;
+    nap_lut_synth s;
+} synth_args;
+
+static void init_synth(void *p)
+{
+    ((synth_args *)p)->s.progress = term_progress;
+}
+
+static error_t parse_synth(int key, char *arg, struct argp_state *state)
+{
+    synth_args *a = state->input;
+    switch (key) {
+    case KEY_CONFIG:
+        a->s.config = arg;
+        return 0;
+    case KEY_LIBERTY:
+        a->s.liberty = arg;
+        return 0;
+    case KEY_OPERANDS:
+        a->s.operands = arg;
+        return 0;
+    case KEY_CLOCK:
+        return cli_real(state, "--clock", arg, 0.001, 10000, &a->s.clock_ns);
+    case KEY_CORE:
+        a->s.whole_core = true;
+        return 0;
+    case 'o':
+        a->output = arg;
+        return 0;
+    default:
+        return lutcore_no_argument(key, arg, state);
+    }
+}
+
+static int run_synth(void *p)
+{
+    const synth_args *a = p;
+    nap_error e = {0};
+    char *csv = NULL;
+    const nap_status s = nap_lutcore_synth(&a->s, &csv, &e);
+    return lutcore_finish(s, &e, a->output, csv);
+}
+
+static const struct argp_option synth_options[] = {
+    {"config", KEY_CONFIG, "FILE", 0, "The design (default: M2 N64 K4, int8 activations)", 1},
+    {"liberty", KEY_LIBERTY, "FILE", 0,
+     "Cell library; several files of one library are separated by commas (default: OSU 180 nm, "
+     "Debian package qflow-tech-osu018)",
+     1},
+    {"clock", KEY_CLOCK, "NS", 0, "Clock period (default: by library)", 1},
+    {"operands", KEY_OPERANDS, "DIR", 0,
+     "Power with recorded operands, as `napier lutcore compile -o DIR' leaves them (default: "
+     "random ones)",
+     1},
+    {"core", KEY_CORE, NULL, 0, "The whole core instead of the array", 1},
+    {"output", 'o', "FILE", 0, "Write the CSV here instead of to standard output", 1},
+    {0},
+};
+static const struct argp synth_argp = {
+    synth_options,
+    parse_synth,
+    "",
+    "Map a design to gates with Yosys and abc, time it and estimate its power with OpenSTA: area "
+    "by part, cells, worst slack, power and the tools' versions as CSV. Each distinct unit is "
+    "mapped once and kept in the cache.",
+    children,
+    NULL,
+    NULL};
+const command cmd_lutcore_synth = {"lutcore synth", "Map a design to gates: area, timing, power",
+                                   &synth_argp,     sizeof(synth_args),
+                                   init_synth,      run_synth};
+
+/* ---- figures */
+
+typedef struct figures_args {
+    nap_lut_figures f;
+} figures_args;
+
+static void init_figures(void *p)
+{
+    nap_lut_figures *f = &((figures_args *)p)->f;
+    f->dir = "figures";
+    f->progress = term_progress;
+}
+
+static error_t parse_figures(int key, char *arg, struct argp_state *state)
+{
+    nap_lut_figures *f = &((figures_args *)state->input)->f;
+    switch (key) {
+    case 'o':
+        f->dir = arg;
+        return 0;
+    case KEY_DATA:
+        f->data = arg;
+        return 0;
+    case KEY_CONFIGS:
+        f->configs = arg;
+        return 0;
+    default:
+        return lutcore_no_argument(key, arg, state);
+    }
+}
+
+static int run_figures(void *p)
+{
+    const figures_args *a = p;
+    nap_error e = {0};
+    const nap_status s = nap_lutcore_figures(&a->f, &e);
+    term_progress_end();
+    if (s != NAP_OK) return term_fail(&e);
+    term_say("wrote %s/index.html", a->f.dir);
+    return EXIT_OK;
+}
+
+static const struct argp_option figures_options[] = {
+    {"output", 'o', "DIR", 0, "Folder for the files (default: figures)", 1},
+    {"data", KEY_DATA, "DIR", 0, "Results to draw (default: those that come with Napier)", 1},
+    {"configs", KEY_CONFIGS, "DIR", 0, "Machines (default: those that come with Napier)", 1},
+    {0},
+};
+static const struct argp figures_argp = {
+    figures_options,
+    parse_figures,
+    "",
+    "Draw every figure and table of the hardware study, offline, from recorded results: CSV, SVG, "
+    "PNG and one page, index.html, that shows ours beside what is published and says why they "
+    "differ.",
+    children,
+    NULL,
+    NULL};
+const command cmd_lutcore_figures = {"lutcore figures", "Draw the hardware study",
+                                     &figures_argp,     sizeof(figures_args),
+                                     init_figures,      run_figures};
