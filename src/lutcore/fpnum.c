@@ -1,7 +1,7 @@
 /* Floating point in integers, for any field widths up to binary32's.
  *
  * A finite number is unpacked to an integer significand and a power of two; results are computed
- * exactly (or with a sticky bit far below the last place) and rounded once, in round_to(). */
+ * exactly (additions to 32 bits below the last place) and rounded once, in round_to(). */
 #include "lutcore/fpnum.h"
 
 #include "lutcore/array.h"
@@ -13,7 +13,8 @@ const nap_fpfmt nap_fp_f32 = {8, 23, false};
 const nap_fpfmt nap_fp_e4m3 = {4, 3, true};
 const nap_fpfmt nap_fp_e5m2 = {5, 2, false};
 
-/* Bits an alignment keeps below the larger operand of an addition; what falls off is sticky. */
+/* Bits an alignment keeps below the larger operand of an addition. What falls off is less than
+ * 2^-8 of a last place away from a number of the format, so that it can't decide a rounding. */
 enum { ALIGN = 32 };
 
 typedef enum kind { FINITE, INFINITE, NOT_A_NUMBER } kind;
@@ -109,9 +110,7 @@ uint32_t nap_fp_add(nap_fpfmt f, uint32_t a, uint32_t b)
         y = t;
     }
     const int apart = x.exp - y.exp;
-    const uint64_t big = x.sig << ALIGN, wide = y.sig << ALIGN;
-    const int drop = apart < 63 ? apart : 63;
-    const uint64_t small = wide >> drop | ((wide & ((1ull << drop) - 1)) != 0); /* sticky */
+    const uint64_t big = x.sig << ALIGN, small = y.sig << ALIGN >> (apart < 63 ? apart : 63);
     const int exp = x.exp - ALIGN;
     if (x.neg == y.neg) return round_to(f, x.neg, big + small, exp);
     if (big == small) return 0;

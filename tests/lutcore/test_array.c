@@ -311,6 +311,46 @@ static void exact_entries_never_overflow(void **state)
     }
 }
 
+/* Sizes by hand. */
+static void fragments_have_their_sizes(void **state)
+{
+    (void)state;
+    nap_core c = design_int(NAP_METHOD_LUT, 2, 64, 4, 1, NAP_ACT_S8, 4, NAP_ACC_S24);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_A, 4), 2 * 4 * 8);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_T, 4), 2 * 8 * 10);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_W, 3), 3 * 64 * 4);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_C, 4), 2 * 64 * 32);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_S, 4), 2 * 32);
+    assert_int_equal(nap_frag_bytes(&c, NAP_FRAG_A, 4), 32);
+    assert_int_equal(nap_frag_bytes(&c, NAP_FRAG_T, 4), 32);
+    assert_int_equal(nap_frag_bytes(&c, NAP_FRAG_W, 3), 96);
+    c.bus_bytes = 8;
+    assert_int_equal(nap_frag_bytes(&c, NAP_FRAG_T, 4), 24);
+    c.act = NAP_ACT_F16;
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_T, 4), 2 * 8 * 16);
+    c.table = NAP_TABLE_S8;
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_A, 4), 2 * 4 * 16 + 2 * 8);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_T, 4), 2 * 8 * 8);
+    c = design_int(NAP_METHOD_LUT, 2, 64, 3, 2, NAP_ACT_S16, 1, NAP_ACC_S32);
+    c.wtype = NAP_W_TERNARY;
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_T, 1), 2 * 2 * 14 * 18);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_W, 1), 2 * 64 * 5);
+    assert_int_equal(nap_core_planes(&c, 1), 1);
+    c = design_int(NAP_METHOD_MAC, 2, 8, 1, 16, NAP_ACT_S16, 4, NAP_ACC_S32);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_W, 4), 8 * 16 * 16);
+    c.method = NAP_METHOD_MAC_NATIVE;
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_W, 4), 8 * 16 * 4);
+    assert_int_equal(nap_core_planes(&c, 4), 1);
+    assert_int_equal(nap_core_entries(&c), 0);
+    /* Full tables have entries of one bit more: minus four times the lowest activation. */
+    c = design_int(NAP_METHOD_LUT_CONV, 2, 8, 4, 1, NAP_ACT_S8, 4, NAP_ACC_S32);
+    assert_int_equal(nap_core_entries(&c), 16);
+    assert_int_equal(nap_core_entry_bits(&c), 11);
+    c.method = NAP_METHOD_UNPU_HALF;
+    assert_int_equal(nap_core_entries(&c), 8);
+    assert_int_equal(nap_core_entry_bits(&c), 10);
+}
+
 static nap_core random_design(nap_rng *r)
 {
     static const nap_method methods[] = {
@@ -402,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_round_trip),
+        cmocka_unit_test(fragments_have_their_sizes),
         cmocka_unit_test(reinterpretation_is_exact),
         cmocka_unit_test(every_pattern_of_one_group),
         cmocka_unit_test(every_ternary_triple),

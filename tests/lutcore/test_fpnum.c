@@ -333,6 +333,9 @@ static void fused_specials(void **state)
     expect("overflow", nap_fp_fused(h, h, 0, a, NULL, 1, 1), inf, 0, 0);
     a[0] = one, a[1] = one | nzero;
     expect("cancels to +0", nap_fp_fused(h, h, nzero, a, NULL, 2, 0), zero, 0, 0);
+    /* However small, a negative operand truncates to one unit below: 2^(0 - 23 - 3). */
+    expect("floor", nap_fp_fused(h, s, 0x8d800000, a, NULL, 2, 0), 0xb2800000, 0, 0);
+    expect("floor", nap_fp_fused(h, s, 0x0d800000, a, NULL, 2, 0), 0, 0, 0);
     /* A zero times a large number takes no part in the alignment. */
     a[0] = zero, b[0] = 0x7bff, a[1] = 0x0001, b[1] = one;
     expect("zero product", nap_fp_fused(h, h, 0, a, b, 2, 0), 0x0001, 0, 0);

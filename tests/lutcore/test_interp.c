@@ -140,6 +140,58 @@ static void runs_a_product(void **state)
     free(b);
 }
 
+/* Blocks of 2 x 2 x 2 steps on consecutive registers, from zero and onto what is there. */
+static void runs_blocks_in_order(void **state)
+{
+    (void)state;
+    enum { M = 4, N = 16, K = 8 };
+    for (int from_zero = 0; from_zero < 2; from_zero++) {
+        bench *const b =
+            bench_new(design_int(NAP_METHOD_LUT_CONV, 2, 8, 4, 1, NAP_ACT_S8, 2, NAP_ACC_S32));
+        nap_rng r;
+        nap_rng_seed(&r, 2);
+        uint16_t a[M * K], q[N * K];
+        for (unsigned i = 0; i < M * K; i++) a[i] = (uint16_t)(nap_rng_next(&r) & 0xff);
+        for (unsigned i = 0; i < N * K; i++) q[i] = (uint16_t)nap_rng_below(&r, 4);
+        for (unsigned i = 0; i < 4; i++) {
+            const size_t outer = i / 2, h = i % 2; /* registers r * l + h and q * l + h */
+            nap_pack_a(&b->core, a + outer * 2 * K + 4 * h, K, 2, 4, NULL, b->memory + 32 * i);
+            nap_pack_w(&b->core, 2, q + outer * 8 * K + 4 * h, K, 8, 4, 0,
+                       b->memory + 256 + 32 * i);
+            for (unsigned n = 0; n < 16; n++)
+                nap_bits_put(b->memory + 512 + 64 * i, 32 * n, 32, 1000 * i + n);
+            put(b, (nap_linst){.op = NAP_L_LDA, .rd = (uint8_t)(1 + i), .imm = (int)(32 * i)});
+            put(b,
+                (nap_linst){
+                    .op = NAP_L_LDW, .rd = (uint8_t)(2 + i), .imm = (int)(256 + 32 * i), .wt = 2});
+            put(b,
+                (nap_linst){.op = NAP_L_LDC, .rd = (uint8_t)(3 + i), .imm = (int)(512 + 64 * i)});
+        }
+        put_wait(b, NAP_UNIT_MEM);
+        nap_linst mul = lmma(&b->core, 3, 1, 2, from_zero, 2);
+        mul.mi = mul.nj = mul.kl = 1;
+        put(b, mul);
+        put_wait(b, NAP_UNIT_MMA);
+        for (unsigned i = 0; i < 4; i++)
+            put(b,
+                (nap_linst){.op = NAP_L_STC, .rs = (uint8_t)(3 + i), .imm = (int)(1024 + 64 * i)});
+        put(b, (nap_linst){.op = NAP_L_HALT});
+        run(b);
+        assert_int_equal(b->stat.busy_mma, 8 * 2);
+        for (unsigned m = 0; m < M; m++) {
+            for (unsigned n = 0; n < N; n++) {
+                const unsigned block = m / 2 * 2 + n / 8, at = m % 2 * 8 + n % 8;
+                int want = from_zero ? 0 : (int)(1000 * block + at);
+                for (unsigned k = 0; k < K; k++)
+                    want += (int8_t)a[m * K + k] * (2 * q[n * K + k] - 3);
+                assert_int_equal((int32_t)nap_bits_get(b->memory + 1024 + 64 * block, 32 * at, 32),
+                                 want);
+            }
+        }
+        free(b);
+    }
+}
+
 /* Loops nest, counters run, x0 stays zero: a table of products of loop counters. */
 static void loops_and_addresses(void **state)
 {
@@ -513,6 +565,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_a_product),
+        cmocka_unit_test(runs_blocks_in_order),
         cmocka_unit_test(loops_and_addresses),
         cmocka_unit_test(fast_path_equals_array_steps),
         cmocka_unit_test(clock_equals_single_cycles),
