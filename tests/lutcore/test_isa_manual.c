@@ -1,6 +1,6 @@
 /* What docs/lmma.md says is what the code does: the table of encodings, the tables of legal
- * designs (against every combination), the programs with their cycles and results, and the words
- * of the worked example. */
+ * designs (against every combination), the places of fragments' elements, the programs with their
+ * cycles and results, and the words of the worked example. */
 #include "cmocka_all.h"
 
 #include "base/alloc.h"
@@ -155,6 +155,120 @@ static void test_legal_designs(void **state)
     assert_true(legal > 1000);
 }
 
+/* ---- fragments: "first bit" of the manual's table, written down again */
+
+static void check_activations(const nap_core *c, nap_rng *r)
+{
+    const unsigned kd = nap_core_kdim(c), bits = nap_act_bits(c->act);
+    uint16_t a[512];
+    int8_t exps[8];
+    uint8_t image[2048];
+    for (unsigned k = 0; k < c->m * kd; k++)
+        a[k] = (uint16_t)(nap_rng_next(r) & (bits == 8 ? 0xff : 0xffff));
+    for (unsigned m = 0; m < c->m; m++) exps[m] = (int8_t)nap_rng_next(r);
+    assert_true(nap_frag_bytes(c, NAP_FRAG_A, 1) <= sizeof image);
+    nap_pack_a(c, a, kd, c->m, kd, exps, image);
+    for (unsigned m = 0; m < c->m; m++) {
+        for (unsigned kk = 0; kk < kd; kk++)
+            assert_int_equal(nap_bits_get(image, (m * kd + kk) * bits, bits), a[m * kd + kk]);
+        if (c->table == NAP_TABLE_S8)
+            assert_int_equal((int8_t)nap_bits_get(image, c->m * kd * bits + 8 * m, 8), exps[m]);
+    }
+}
+
+static uint64_t remapped(const nap_core *c, uint64_t plain)
+{
+    const unsigned top = c->k - 1;
+    const uint64_t low = ((uint64_t)1 << top) - 1;
+    return (plain >> top & 1) != 0 ? plain & low : (~plain & low) | (uint64_t)1 << top;
+}
+
+static void check_planes(const nap_core *c, const uint8_t *image, const uint16_t *q)
+{
+    const bool remap = c->method == NAP_METHOD_LUT || c->method == NAP_METHOD_UNPU_REMAP;
+    const unsigned kd = nap_core_kdim(c);
+    for (unsigned p = 0; p < c->wbits; p++)
+        for (unsigned d = 0; d < c->depth; d++)
+            for (unsigned n = 0; n < c->n; n++) {
+                uint64_t plain = 0;
+                for (unsigned i = 0; i < c->k; i++)
+                    plain |= (uint64_t)(q[n * kd + d * c->k + i] >> p & 1) << i;
+                assert_int_equal(nap_bits_get(image, ((p * c->depth + d) * c->n + n) * c->k, c->k),
+                                 remap ? remapped(c, plain) : plain);
+            }
+}
+
+static void check_weights(const nap_core *c, nap_rng *r)
+{
+    const unsigned kd = nap_core_kdim(c);
+    const bool ternary = c->wtype == NAP_W_TERNARY;
+    unsigned bits = c->method == NAP_METHOD_MAC ? nap_act_bits(c->act) : c->wbits;
+    uint16_t q[2048];
+    uint8_t image[8192];
+    assert_true(c->n * kd <= 2048 && nap_frag_bytes(c, NAP_FRAG_W, c->wbits) <= sizeof image);
+    for (unsigned k = 0; k < c->n * kd; k++)
+        q[k] = (uint16_t)(ternary ? nap_rng_below(r, 3) : nap_rng_next(r) & ((1u << bits) - 1));
+    nap_pack_w(c, c->wbits, q, kd, c->n, kd, 0, image);
+    if (ternary) {
+        for (unsigned d = 0; d < c->depth; d++)
+            for (unsigned n = 0; n < c->n; n++) {
+                const uint16_t *t = &q[n * kd + d * 3];
+                const int v = 9 * (t[2] - 1) + 3 * (t[1] - 1) + (t[0] - 1);
+                assert_int_equal(nap_bits_get(image, (d * c->n + n) * 5, 5), v < 0 ? 16 - v : v);
+            }
+    } else if (c->method == NAP_METHOD_MAC || c->method == NAP_METHOD_MAC_NATIVE) {
+        for (unsigned d = 0; d < c->depth; d++)
+            for (unsigned n = 0; n < c->n; n++)
+                assert_int_equal(nap_bits_get(image, (d * c->n + n) * bits, bits), q[n * kd + d]);
+    } else {
+        check_planes(c, image, q);
+    }
+}
+
+static void test_fragments(void **state)
+{
+    (void)state;
+    nap_core c = nap_core_default();
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_A, 2), 64);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_T, 2), 160);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_W, 2), 512);
+    assert_int_equal(nap_frag_bytes(&c, NAP_FRAG_C, 2), 512);
+    assert_int_equal(nap_frag_bits(&c, NAP_FRAG_S, 2), 64);
+    assert_int_equal(nap_core_entry_bits(&c), 10);
+    assert_non_null(strstr(manual, "    a, 64 bits, then zeros to 32 bytes"));
+    assert_non_null(strstr(manual, "    t, 160 bits: entries of 10 bits, then zeros to 32 bytes"));
+    assert_non_null(strstr(manual, "    w of two planes, 512 bits: 64 bytes, a byte two columns"));
+    assert_non_null(strstr(manual, "    c in memory, 512 bytes:"));
+    assert_non_null(strstr(manual, "    s, 64 bits: S[0], S[1], then zeros to 32 bytes"));
+    nap_rng r;
+    nap_rng_seed(&r, 3);
+    for (unsigned method = 0; method < NAP_METHOD_COUNT; method++) {
+        for (unsigned wtype = 0; wtype < 2; wtype++) {
+            c = nap_core_default();
+            c.method = (nap_method)method;
+            c.wtype = (nap_wtype)wtype;
+            c.m = 3;
+            c.n = 20;
+            c.depth = 5;
+            c.wbits = wtype == NAP_W_TERNARY ? 1 : 3;
+            c.k = wtype == NAP_W_TERNARY ? 3
+                  : method == NAP_METHOD_ADD || method == NAP_METHOD_MAC ||
+                          method == NAP_METHOD_MAC_NATIVE
+                      ? 1
+                      : 4;
+            if (nap_core_check(&c, "t", NULL) != NAP_OK) continue;
+            check_activations(&c, &r);
+            check_weights(&c, &r);
+            c.act = NAP_ACT_F16;
+            c.table = c.method == NAP_METHOD_LUT ? NAP_TABLE_S8 : NAP_TABLE_EXACT;
+            c.acc = c.table == NAP_TABLE_S8 ? NAP_ACC_S32 : NAP_ACC_F32;
+            if (nap_core_check(&c, "t", NULL) != NAP_OK) continue;
+            check_activations(&c, &r);
+            check_weights(&c, &r);
+        }
+    }
+}
+
 /* ---- programs */
 
 /* The n-th ```lmma block. */
@@ -264,8 +378,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encoding_table), cmocka_unit_test(test_legal_designs),
-        cmocka_unit_test(test_timing_example), cmocka_unit_test(test_worked_example),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_fragments),      cmocka_unit_test(test_timing_example),
+        cmocka_unit_test(test_worked_example), cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
