@@ -67,6 +67,27 @@ static nap_status write_array(nap_buf *path, const char *dir, const char *name, 
     return nap_npy_write(path->data, type, dims, shape, data, e);
 }
 
+/* Operands as floats, for `napier lutcore synth --operands`: activations as the layer's scales give
+ * them back, weights as the format means them. */
+static nap_status write_floats(nap_buf *path, const char *dir, const nap_lut_linear *l,
+                               nap_error *e)
+{
+    const size_t count = (l->rows > l->outputs ? l->rows : l->outputs) * l->cols;
+    float *v = nap_alloc(count * sizeof *v);
+    if (v == NULL) return nap_fail_memory(e, count * sizeof *v, "operands");
+    for (size_t r = 0; r < l->rows; r++) {
+        const nap_act_q8 x = nap_act_q8_view(l->input->act + r * l->input->stride, l->cols);
+        for (size_t k = 0; k < l->cols; k++) v[r * l->cols + k] = x.d[k / 32] * (float)x.q[k];
+    }
+    nap_status status =
+        write_array(path, dir, "activations.npy", NAP_NPY_F4, l->rows, l->cols, 0, v, e);
+    nap_format_decode(l->format, l->bytes, l->outputs * l->cols, v);
+    if (status == NAP_OK)
+        status = write_array(path, dir, "weights.npy", NAP_NPY_F4, l->outputs, l->cols, 0, v, e);
+    nap_free(v);
+    return status;
+}
+
 /* What is known before the run: the program, its memory, the operands. */
 static nap_status write_inputs(nap_buf *path, const char *dir, const nap_lut_linear *l,
                                const outcome *o, nap_error *e)
@@ -84,6 +105,7 @@ static nap_status write_inputs(nap_buf *path, const char *dir, const nap_lut_lin
     NAP_TRY(status);
     NAP_TRY(path_of(path, dir, "memory.bin", e));
     NAP_TRY(nap_write_whole(path->data, o->x.memory, o->x.bytes, e));
+    NAP_TRY(write_floats(path, dir, l, e));
     NAP_TRY(write_array(path, dir, "A.npy", NAP_NPY_I1, l->rows, l->cols, 0, l->a, e));
     return write_array(path, dir, "W.npy", NAP_NPY_U1, l->outputs, l->cols, 0, l->w, e);
 }
