@@ -535,6 +535,47 @@ static void refuses_what_it_cannot_run(void **state)
     free(b);
 }
 
+/* Instructions nobody checked, fields at random: an error or a result, never a step outside of
+ * registers or memory (which the sanitizers would see). */
+static void survives_any_instructions(void **state)
+{
+    (void)state;
+    nap_rng r;
+    nap_rng_seed(&r, 11);
+    unsigned ran = 0, refused = 0;
+    for (int i = 0; i < 4000; i++) {
+        bench *const b = bench_new(random_design(&r));
+        b->core.s_regs = b->core.w_regs = 1 + nap_rng_below(&r, 4);
+        for (unsigned k = 0; k < 12; k++) {
+            uint8_t raw[sizeof(nap_linst)];
+            for (unsigned n = 0; n < sizeof raw; n++)
+                raw[n] = (uint8_t)(nap_rng_next(&r) >> nap_rng_below(&r, 8));
+            nap_linst any = {.op = (nap_lop)(raw[0] % NAP_L_COUNT),
+                             .rd = raw[1] % 11,
+                             .rs = raw[2] % 5 ? raw[1] % 11 : NAP_L_REG_NONE,
+                             .rt = raw[3] % 11,
+                             .rw = raw[4] % 11,
+                             .xd = raw[5] % 9,
+                             .xb = raw[6] % 9,
+                             .imm = (raw[7] * 1024 + raw[8]) & ~(raw[9] & 63),
+                             .zp = raw[10],
+                             .mask = raw[11],
+                             .wt = raw[12] % 11,
+                             .mi = raw[13] % 4,
+                             .nj = raw[14] % 5,
+                             .kl = raw[15] % 4,
+                             .a_operand = b->core.method != NAP_METHOD_LUT};
+            put(b, nap_rng_below(&r, 4) ? random_inst(&b->core, &r) : any);
+        }
+        put(b, (nap_linst){.op = NAP_L_HALT});
+        const nap_lrun how = {.max_instructions = 500, .by_steps = i % 2};
+        nap_error e;
+        *(run_with(b, &how, &e) == NAP_OK ? &ran : &refused) += 1;
+        free(b);
+    }
+    assert_true(ran > 100 && refused > 100);
+}
+
 /* Encoded words run like the instructions they encode. */
 static void runs_words(void **state)
 {
@@ -571,6 +612,7 @@ int main(void)
         cmocka_unit_test(clock_equals_single_cycles),
         cmocka_unit_test(halt_alone_takes_one_cycle),
         cmocka_unit_test(refuses_what_it_cannot_run),
+        cmocka_unit_test(survives_any_instructions),
         cmocka_unit_test(runs_words),
     };
     return cmocka_run_group_tests_name("lutcore/interp", tests, NULL, NULL);
