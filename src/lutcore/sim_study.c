@@ -373,6 +373,52 @@ nap_status nap_study_models(const char *configs, nap_buf *csv, nap_error *e)
     return csv->failed ? nap_fail_memory(e, csv->len, "a table") : NAP_OK;
 }
 
+/* ---- registers */
+
+static nap_status register_rows(const char *configs, const char *shape, bool decode, nap_buf *csv,
+                                nap_error *e)
+{
+    load l = {.shape = shape,
+              .batch = decode ? 1024 : 1,
+              .seq = decode ? 1 : 2048,
+              .decode = decode,
+              .wbits = 16,
+              .act_bits = 16};
+    nap_machine m;
+    outcome base, o;
+    NAP_TRY(load_machine(configs, "a100", &m, e));
+    NAP_TRY(run(&m, &l, false, &base, e));
+    const double base_mm2 = m.core_mm2;
+    l.wbits = 2;
+    l.act_bits = 8;
+    l.pre = NAP_PRE_FUSED;
+    for (unsigned array = 1; array <= 8; array *= 2)
+        for (unsigned regs = 1; regs <= 8; regs *= 2) {
+            char name[16];
+            snprintf(name, sizeof name, "a100-lut-%ux", array);
+            NAP_TRY(load_machine(configs, name, &m, e));
+            m.regs_scale = regs;
+            NAP_TRY(run(&m, &l, false, &o, e));
+            const double extra = nap_machine_extra_regs_mm2(&m) / m.sms;
+            nap_buf_printf(csv, "%s,%s,%u,%u,%.6g,%.4f,%.4g,%s,%.4g,%s,%.4f\n", shape,
+                           decode ? "BS1024 SEQ1" : "BS1 SEQ2048", array, regs, o.tile_ms,
+                           base.tile_ms / o.tile_ms, m.core_mm2, nap_origin_name(m.src_core_mm2),
+                           extra, nap_origin_name(m.src_reg_um2), (m.core_mm2 + extra) / base_mm2);
+        }
+    return NAP_OK;
+}
+
+nap_status nap_study_registers(const char *configs, nap_buf *csv, nap_error *e)
+{
+    static const char *const models[] = {"opt-175b", "bitnet-3b"};
+    nap_buf_puts(csv, "model,workload,array_scale,regs_scale,tile_ms,speedup,core_mm2_sm,"
+                      "core_source,extra_regs_mm2_sm,regs_source,area_over_fp16_cores\n");
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        for (int decode = 0; decode < 2; decode++)
+            NAP_TRY(register_rows(configs, models[i], decode == 1, csv, e));
+    return csv->failed ? nap_fail_memory(e, csv->len, "a table") : NAP_OK;
+}
+
 /* ---- agreement */
 
 nap_status nap_study_agreement(const char *configs, nap_buf *csv, nap_error *e)

@@ -12,6 +12,9 @@ nap_status nap_study_published(const char *configs, const char *published, nap_b
                                nap_error *e);
 /* Four models on every machine, prefill and decode, with the areas of arrays and registers. */
 nap_status nap_study_models(const char *configs, nap_buf *csv, nap_error *e);
+/* Arrays of 1X to 8X beside register files of 1X to 8X on the A100, by the tile simulator, with the
+ * area of both. */
+nap_status nap_study_registers(const char *configs, nap_buf *csv, nap_error *e);
 /* Closed form, tile and cycle simulator on a grid of small products and machines. */
 nap_status nap_study_agreement(const char *configs, nap_buf *csv, nap_error *e);
 

@@ -125,6 +125,30 @@ static void whole_models(void **state)
     nap_buf_free(&text);
 }
 
+static void registers(void **state)
+{
+    (void)state;
+    nap_buf text = {0};
+    nap_csv c;
+    nap_error e = {0};
+    size_t ms, regs;
+    if (nap_study_registers(at("configs"), &text, &e) != NAP_OK) fail_msg("%s", e.text);
+    assert_int_equal(nap_csv_parse(text.data, text.len, "registers", &c, &e), NAP_OK);
+    assert_int_equal(nap_csv_column(&c, "tile_ms", &ms, &e), NAP_OK);
+    assert_int_equal(nap_csv_column(&c, "regs_scale", &regs, &e), NAP_OK);
+    double before = 0;
+    for (size_t r = 0; r < c.rows; r++) {
+        double now, scale;
+        assert_int_equal(nap_csv_real(&c, r, ms, &now, &e), NAP_OK);
+        assert_int_equal(nap_csv_real(&c, r, regs, &scale, &e), NAP_OK);
+        assert_true(scale == 1 || now <= before); /* more registers are never slower */
+        before = now;
+    }
+    nap_csv_free(&c);
+    settle("share/lutcore/sim_registers.csv", &text);
+    nap_buf_free(&text);
+}
+
 static void layer_tables(void **state)
 {
     (void)state;
@@ -162,11 +186,9 @@ static void missing_files_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_points),
-        cmocka_unit_test(agreement),
-        cmocka_unit_test(whole_models),
-        cmocka_unit_test(layer_tables),
-        cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(published_points), cmocka_unit_test(agreement),
+        cmocka_unit_test(whole_models),     cmocka_unit_test(layer_tables),
+        cmocka_unit_test(registers),        cmocka_unit_test(missing_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
