@@ -1,7 +1,6 @@
 /* One unit through Yosys, abc and OpenSTA, once: see synth_impl.h.
  *
- * Two recipes are tried and the netlist with the least area that meets the clock is kept (the
- * fastest if none does):
+ * Two recipes; the second is tried where the first misses the clock, and the faster one kept:
  *   adders  arithmetic goes to the library's full adders, as datapath generators do it: products
  *           as Baugh-Wooley rows, rows and addends compressed three to two, carries rippled;
  *           compressors that a design spells out are found again; abc maps the rest for area.
@@ -127,13 +126,13 @@ static const char coarse_text[] = "read_verilog unit.v\n"
                                   "opt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n";
 static const char adders_text[] =
     "techmap -autoproc -map multiply.v\nopt_expr\nopt_clean\nwreduce\n"
-    "techmap -map compare.v\nalumacc\nshare\nopt\nmemory -nomap\nopt_clean\n"
+    "techmap -map compare.v\nalumacc\nopt\nmemory -nomap\nopt_clean\n"
     "opt -fast -full\nmemory_map\nopt -undriven -fine\nmaccmap\n"
     "techmap -map adder.v\nopt -fast\ntechmap\nopt -fast\nopt_clean\n"
     /* in this order: Yosys 0.23 does not read -d and -b as last options */
     "extract_fa -d 3 -b 3 -fa\nopt_clean\ntechmap -map adder.v\ntechmap\nopt -fast\n";
 static const char gates_text[] =
-    "alumacc\nshare\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nmemory_map\n"
+    "alumacc\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nmemory_map\n"
     "opt -undriven -fine\ntechmap\nopt -fast\nopt_clean\n";
 
 static void put_script(nap_buf *b, const nap_flow *f, recipe r)
@@ -318,13 +317,6 @@ static bool has_clock(const nap_unit_text *u)
     return false;
 }
 
-static bool better(const nap_mapped *a, const nap_mapped *b, double clock_ns)
-{
-    const bool am = a->delay_ns <= clock_ns, bm = b->delay_ns <= clock_ns;
-    if (am != bm) return am;
-    return am ? a->area < b->area : a->delay_ns < b->delay_ns;
-}
-
 static nap_status keep(const char *from, const char *to, nap_error *e)
 {
     static const char *const names[] = {"net.v", "power0.txt", "power1.txt"};
@@ -377,12 +369,13 @@ nap_status nap_flow_map(const nap_flow *f, const nap_unit_text *u, nap_mapped *o
         s = run_yosys(f, dir, r, &m, e);
         if (s == NAP_OK && m.cells > 0)
             s = run_sta(f, dir, has_clock(u), f->library.load_ff, &m, e);
-        if (s != NAP_OK || (any && !better(&m, out, f->clock_ns))) continue;
+        if (s != NAP_OK || (any && m.delay_ns >= out->delay_ns)) continue;
         memcpy(m.dir, out->dir, sizeof m.dir);
         (void)snprintf(m.recipe, sizeof m.recipe, "%s", recipe_name[r]);
         *out = m;
         any = true;
         if (m.cells > 0) s = keep(dir, out->dir, e);
+        if (m.delay_ns <= f->clock_ns) break;
     }
     nap_scratch_remove(dir);
     if (s != NAP_OK) return s;
