@@ -353,6 +353,15 @@ static void test_worked_example(void **state)
     nap_program_free(&p);
 }
 
+static void test_guard_bits(void **state)
+{
+    (void)state;
+    char says[64];
+    snprintf(says, sizeof says, "g is %u with\n`f16` and %u with `f32`", nap_fused_guard(10),
+             nap_fused_guard(23));
+    assert_non_null(strstr(manual, says));
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -379,7 +388,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encoding_table), cmocka_unit_test(test_legal_designs),
         cmocka_unit_test(test_fragments),      cmocka_unit_test(test_timing_example),
-        cmocka_unit_test(test_worked_example), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_worked_example), cmocka_unit_test(test_guard_bits),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
