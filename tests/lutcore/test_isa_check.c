@@ -2,6 +2,7 @@
  * buffering among them, pass; addresses through loops are exact. */
 #include "cmocka_all.h"
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/rng.h"
 #include "lutcore/config.h"
@@ -507,6 +508,26 @@ static void test_walks_are_bounded(void **state)
     }
 }
 
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    const nap_core c = design();
+    nap_program p;
+    assert_int_equal(nap_lmma_assemble(double_buffered, strlen(double_buffered), "p", &p, NULL),
+                     NAP_OK);
+    long n = 0;
+    for (;; n++) {
+        nap_error e;
+        nap_alloc_fail_at(n, true);
+        const nap_status s = nap_program_check(&p, &c, 65536, "p", &e);
+        nap_alloc_fail_at(-1, false);
+        if (s == NAP_OK) break;
+        assert_int_equal(s, NAP_ERR_MEMORY);
+    }
+    assert_int_equal(n, 4); /* decoded instructions, partners, the walk, its maps */
+    nap_program_free(&p);
+}
+
 /* Addresses against plain execution: random programs of mov, add, loops and loads; the checker
  * must accept exactly those whose every load is aligned and inside. */
 typedef struct plain {
@@ -609,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_hazards_around_loops),
         cmocka_unit_test(test_words_and_indices),
         cmocka_unit_test(test_walks_are_bounded),
+        cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_addresses_against_execution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
