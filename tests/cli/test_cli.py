@@ -17,7 +17,7 @@ BIN = os.environ["NAPIER_BIN"]
 DATA = os.path.join(os.environ["NAPIER_SOURCE_DIR"], "tests", "engine", "data")
 LLAMA = os.path.join(DATA, "llama.gguf")
 COMMANDS = ["run", "chat", "pull", "list", "rm", "inspect", "tokenize", "detokenize", "template",
-            "bench", "eval", "kernels", "verify"]
+            "bench", "eval", "kernels", "verify", "lutcore"]
 PLAIN = ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
          "{% if add_generation_prompt %}assistant:{% endif %}")
 
