@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 #include "designs.h"
 
+#include "base/alloc.h"
 #include "base/half.h"
 #include "base/rng.h"
 #include "lutcore/fperror.h"
@@ -186,6 +187,26 @@ static void refuses_what_it_cannot_measure(void **state)
     free(d);
 }
 
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    data *const d = data_new(2, 1);
+    nap_fpstudy s = study_of(NAP_METHOD_LUT, NAP_ACT_F16, 2, NAP_ACC_S32, NAP_FPSUM_DISCRETE);
+    s.core.table = NAP_TABLE_S8;
+    bool done = false;
+    for (long n = 0; !done; n++) {
+        nap_fperror r;
+        nap_error e;
+        nap_alloc_fail_at(n, false);
+        const nap_status status = nap_fperror_measure(&s, d->x, 1, d->q, 1, 16, &r, &e);
+        nap_alloc_fail_at(-1, false);
+        done = status == NAP_OK;
+        if (!done) assert_int_equal(status, NAP_ERR_MEMORY);
+        if (done) assert_true(n > 10);
+    }
+    free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +215,7 @@ int main(void)
         cmocka_unit_test(errors_come_in_order),
         cmocka_unit_test(overflows_are_counted),
         cmocka_unit_test(refuses_what_it_cannot_measure),
+        cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests_name("lutcore/fperror", tests, NULL, NULL);
 }

@@ -156,7 +156,7 @@ static void many_pairs_of_binary16(void **state)
     nap_rng r;
     nap_rng_seed(&r, 16);
     values_make(&table, 2);
-    for (int i = 0; i < 1000000; i++) {
+    for (int i = 0; i < 500000; i++) {
         const uint32_t a = some_bits(&r, 5, 10);
         const uint32_t near = (a & 0x7fff) + nap_rng_below(&r, 0x1800) - 0xc00;
         small_pair(2, a, i % 2 ? some_bits(&r, 5, 10) : (near & 0x7fff) | (~a & 0x8000));
@@ -173,7 +173,7 @@ static void binary32_equals_the_machine(void **state)
     (void)state;
     nap_rng r;
     nap_rng_seed(&r, 32);
-    for (int i = 0; i < 2000000; i++) {
+    for (int i = 0; i < 1000000; i++) {
         const uint32_t a = some_bits(&r, 8, 23);
         uint32_t b = some_bits(&r, 8, 23);
         if (i % 2) b = (b & 0x807fffff) | ((a + (nap_rng_below(&r, 64) << 23)) & 0x7f800000);
@@ -275,7 +275,7 @@ static void fused_sums_follow_the_rule(void **state)
     nap_rng r;
     nap_rng_seed(&r, 5);
     values_make(&table, 2);
-    for (int i = 0; i < 300000; i++) {
+    for (int i = 0; i < 200000; i++) {
         const nap_fpfmt out = i % 2 ? nap_fp_f32 : nap_fp_f16;
         const size_t n = 1 + nap_rng_below(&r, i % 16 == 0 ? 64 : 8);
         const unsigned p = nap_rng_below(&r, 4), kind = nap_rng_below(&r, 3);

@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 #include "designs.h"
 
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "lutcore/array.h"
 #include "lutcore/interp.h"
@@ -602,6 +603,28 @@ static void runs_words(void **state)
     nap_program_free(&p);
 }
 
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    const nap_core core = design_int(NAP_METHOD_LUT, 2, 8, 4, 1, NAP_ACT_S8, 2, NAP_ACC_S32);
+    const nap_linst halt = {.op = NAP_L_HALT};
+    nap_program p = {0};
+    assert_true(nap_program_add(&p, nap_linst_encode(&halt), 0));
+    bool done = false;
+    for (long n = 0; !done; n++) {
+        uint8_t memory[32];
+        nap_error e;
+        assert_true(n < 100);
+        nap_alloc_fail_at(n, false);
+        const nap_status status = nap_lmma_run(&p, &core, memory, sizeof memory, 0, NULL, &e);
+        nap_alloc_fail_at(-1, false);
+        done = status == NAP_OK;
+        if (!done) assert_int_equal(status, NAP_ERR_MEMORY);
+        if (done) assert_true(n > 5);
+    }
+    nap_program_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +637,7 @@ int main(void)
         cmocka_unit_test(refuses_what_it_cannot_run),
         cmocka_unit_test(survives_any_instructions),
         cmocka_unit_test(runs_words),
+        cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests_name("lutcore/interp", tests, NULL, NULL);
 }
