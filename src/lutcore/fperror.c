@@ -46,7 +46,8 @@ static nap_status check(const nap_fpstudy *s, nap_error *e)
     } else if (!nap_act_is_float(c->act)) {
         fault = "floating-point or pre-aligned activations";
     }
-    if (s->block % nap_core_kdim(c) != 0) fault = "block a multiple of k * depth";
+    if (nap_core_int_acc(c) && s->block % nap_core_kdim(c) != 0)
+        fault = "block a multiple of k * depth";
     if (!fault) return NAP_OK;
     return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "error of design %s: expected %s", c->name,
                     fault);

@@ -35,7 +35,7 @@ typedef struct nap_fperror {
 /* x[rows][length] and unsigned weight codes q[cols][length] below 2^core.wbits, which mean
  * 2q - (2^b - 1) with methods that have tables and MAC, else their two's complement (array.h).
  * NAP_ERR_ARGUMENT names what cannot be measured: integer activations that are not pre-aligned,
- * ternary and FP4 weights, block no multiple of k * depth. */
+ * ternary and FP4 weights, a block (where it counts) that is no multiple of k * depth. */
 nap_status nap_fperror_measure(const nap_fpstudy *s, const float *x, size_t rows, const uint8_t *q,
                                size_t cols, size_t length, nap_fperror *out, nap_error *e);
 
