@@ -100,6 +100,20 @@ typedef struct nap_lut_layer {
 NAP_API nap_status nap_lutcore_layer(const nap_model *m, const nap_lut_layer *l, char **json,
                                      nap_error *e);
 
+/* Design-space search (docs/lutcore-study.md): synthesizes the designs of a study and writes
+ * study.csv into a folder, replacing the lines of that study and library and keeping the others. */
+typedef struct nap_lut_dse {
+    const char *study;   /* "k", "mnk", "ladder", "depth" ... or "all" */
+    const char *liberty; /* NULL: the default library */
+    const char
+        *operands; /* folder of recorded operands, as nap_lutcore_layer writes; may be NULL */
+    const char *dir;
+    nap_progress_fn progress;
+    void *user;
+    uint64_t reserved[4];
+} nap_lut_dse;
+NAP_API nap_status nap_lutcore_dse(const nap_lut_dse *d, nap_error *e);
+
 /* All figures and tables, offline, from the results and machines that come with Napier: CSV, SVG,
  * PNG and one HTML page into dir. */
 typedef struct nap_lut_figures {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "figures/figures.h"
+#include "rtl/dse.h"
 #include "rtl/run.h"
 #include "rtl/synth.h"
 
@@ -46,6 +47,18 @@ nap_status nap_lutcore_synth(const nap_lut_synth *s, char **csv, nap_error *e)
     nap_synth_free(&out);
     nap_rtl_free(&rtl);
     return nap_lut_hand_over(&text, status, csv, e);
+}
+
+nap_status nap_lutcore_dse(const nap_lut_dse *d, nap_error *e)
+{
+    const nap_synth_options options = {
+        .liberty = d->liberty,
+        .activity = NAP_ACTIVITY_RANDOM,
+        .operands = d->operands,
+        .progress = d->progress,
+        .user = d->user,
+    };
+    return nap_dse_run(d->study, &options, d->dir, e);
 }
 
 /* ------------------------------------------------------------------ where the results lie */

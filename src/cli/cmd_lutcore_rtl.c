@@ -1,10 +1,19 @@
-/* napier lutcore rtl, synth, figures: Verilog, gates, and the study's pictures. */
+/* napier lutcore rtl, synth, dse, figures: Verilog, gates, and the study of many designs. */
 #include "cli/commands.h"
 #include "cli/lutcore.h"
 
 #include <string.h>
 
-enum { KEY_CONFIG = 0x300, KEY_LIBERTY, KEY_OPERANDS, KEY_CLOCK, KEY_CORE, KEY_DATA, KEY_CONFIGS };
+enum {
+    KEY_CONFIG = 0x300,
+    KEY_LIBERTY,
+    KEY_OPERANDS,
+    KEY_CLOCK,
+    KEY_CORE,
+    KEY_DATA,
+    KEY_CONFIGS,
+    KEY_STUDY
+};
 
 static const struct argp_child children[] = {{&cli_help_argp, 0, NULL, 0}, {0}};
 
@@ -130,6 +139,76 @@ static const struct argp synth_argp = {
 const command cmd_lutcore_synth = {"lutcore synth", "Map a design to gates: area, timing, power",
                                    &synth_argp,     sizeof(synth_args),
                                    init_synth,      run_synth};
+
+/* ---- dse */
+
+typedef struct dse_args {
+    nap_lut_dse d;
+} dse_args;
+
+static void init_dse(void *p)
+{
+    nap_lut_dse *d = &((dse_args *)p)->d;
+    d->study = "all";
+    d->progress = term_progress;
+}
+
+static error_t parse_dse(int key, char *arg, struct argp_state *state)
+{
+    nap_lut_dse *d = &((dse_args *)state->input)->d;
+    switch (key) {
+    case KEY_STUDY:
+        d->study = arg;
+        return 0;
+    case KEY_LIBERTY:
+        d->liberty = arg;
+        return 0;
+    case KEY_OPERANDS:
+        d->operands = arg;
+        return 0;
+    case 'o':
+        d->dir = arg;
+        return 0;
+    case ARGP_KEY_END:
+        return lutcore_require(state, "-o DIR", d->dir);
+    default:
+        return lutcore_no_argument(key, arg, state);
+    }
+}
+
+static int run_dse(void *p)
+{
+    const dse_args *a = p;
+    nap_error e = {0};
+    const nap_status s = nap_lutcore_dse(&a->d, &e);
+    term_progress_end();
+    if (s != NAP_OK) return term_fail(&e);
+    term_say("wrote %s/study.csv", a->d.dir);
+    return EXIT_OK;
+}
+
+static const struct argp_option dse_options[] = {
+    {"study", KEY_STUDY, "NAME", 0,
+     "k, mnk, ladder, bits, depth, acc, fpsum, clock, activity, flat, precompute or all (default)",
+     1},
+    {"liberty", KEY_LIBERTY, "FILE", 0, "Cell library (default: as for `napier lutcore synth')", 1},
+    {"operands", KEY_OPERANDS, "DIR[,DIR...]", 0, "Recorded operands, for the study of activity",
+     1},
+    {"output", 'o', "DIR", 0, "Folder of study.csv; other studies' lines in it are kept", 1},
+    {0},
+};
+static const struct argp dse_argp = {
+    dse_options,
+    parse_dse,
+    "",
+    "Search the space of designs: map every design of a study to gates and write area, power and "
+    "delay as one table. What was mapped before comes from the cache; a first run of all studies "
+    "takes hours.",
+    children,
+    NULL,
+    NULL};
+const command cmd_lutcore_dse = {
+    "lutcore dse", "Search the space of designs", &dse_argp, sizeof(dse_args), init_dse, run_dse};
 
 /* ---- figures */
 

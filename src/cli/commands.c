@@ -12,17 +12,9 @@ const command *const cli_commands[] = {
 };
 
 const command *const cli_lutcore[] = {
-    &cmd_lutcore_gemm,
-    &cmd_lutcore_compile,
-    &cmd_lutcore_layers,
-    &cmd_lutcore_sim,
-    &cmd_lutcore_rtl,
-    &cmd_lutcore_synth,
-    &cmd_lutcore_figures,
-    &cmd_lutcore_asm,
-    &cmd_lutcore_disasm,
-    &cmd_lutcore_check,
-    NULL,
+    &cmd_lutcore_gemm, &cmd_lutcore_compile, &cmd_lutcore_layers, &cmd_lutcore_sim,
+    &cmd_lutcore_rtl,  &cmd_lutcore_synth,   &cmd_lutcore_dse,    &cmd_lutcore_figures,
+    &cmd_lutcore_asm,  &cmd_lutcore_disasm,  &cmd_lutcore_check,  NULL,
 };
 
 const command *cli_find(const char *name)

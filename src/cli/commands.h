@@ -9,6 +9,6 @@ extern const command cmd_run, cmd_chat, cmd_pull, cmd_list, cmd_rm, cmd_inspect,
 /* The group `napier lutcore`: names are "lutcore gemm" and so on. */
 extern const command cmd_lutcore_gemm, cmd_lutcore_compile, cmd_lutcore_sim, cmd_lutcore_layers,
     cmd_lutcore_asm, cmd_lutcore_disasm, cmd_lutcore_check, cmd_lutcore_rtl, cmd_lutcore_synth,
-    cmd_lutcore_figures;
+    cmd_lutcore_dse, cmd_lutcore_figures;
 
 #endif

@@ -16,7 +16,7 @@ BIN = os.environ["NAPIER_BIN"]
 ROOT = os.environ["NAPIER_SOURCE_DIR"]
 CONFIGS = os.path.join(ROOT, "configs")
 LLAMA = os.path.join(ROOT, "tests", "engine", "data", "llama.gguf")
-COMMANDS = ["gemm", "compile", "layers", "sim", "rtl", "synth", "figures", "asm", "disasm",
+COMMANDS = ["gemm", "compile", "layers", "sim", "rtl", "synth", "dse", "figures", "asm", "disasm",
             "check"]
 
 
