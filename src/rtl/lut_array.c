@@ -157,7 +157,9 @@ static void describe(const nap_lutgeo *g, pieces *t)
     } else if (g->adds_plane) {
         memcpy(t->add_port, t->plane_port, sizeof t->add_port);
     }
-    if (g->shift_bits < 3)
+    if (g->shift_bits == 2)
+        (void)snprintf(t->unused, sizeof t->unused, "  wire unused_plane = plane_i[2];\n");
+    else if (g->shift_bits < 2)
         (void)snprintf(t->unused, sizeof t->unused,
                        "  wire unused_plane = &{1'b0, plane_i[2:%u]};\n", g->shift_bits);
 }

@@ -104,8 +104,87 @@ unsigned nap_v_bits(unsigned values)
     return n == 0 ? 1 : n;
 }
 
-nap_status nap_v_done(const nap_rtl *r, nap_error *e)
+/* A port's line: direction, width in brackets (maybe none), name and what follows. */
+typedef struct port {
+    const char *range, *name;
+    size_t range_len, name_len;
+    bool input;
+} port;
+
+static bool read_port(const char *line, size_t len, port *out)
 {
+    static const char in[] = "  input ", to[] = "  output ";
+    const char *p = line, *const end = line + len;
+    if (len > sizeof in && memcmp(p, in, sizeof in - 1) == 0) {
+        p += sizeof in - 1;
+        out->input = true;
+    } else if (len > sizeof to && memcmp(p, to, sizeof to - 1) == 0) {
+        p += sizeof to - 1;
+        out->input = false;
+    } else {
+        return false;
+    }
+    while (p < end && *p == ' ') p++;
+    out->range = p;
+    if (p < end && *p == '[') {
+        while (p < end && *p != ']') p++;
+        if (p < end) p++;
+    }
+    out->range_len = (size_t)(p - out->range);
+    while (p < end && *p == ' ') p++;
+    out->name = p;
+    out->name_len = (size_t)(end - p);
+    return true;
+}
+
+/* The end of the ports from `text` on, and the width of the widest range among them. */
+static const char *measure_ports(const char *text, const char *end, size_t *widest)
+{
+    port p;
+    *widest = 0;
+    while (text < end) {
+        const size_t len = strcspn(text, "\n");
+        if (!read_port(text, len, &p)) break;
+        if (p.range_len > *widest) *widest = p.range_len;
+        text += len + 1;
+    }
+    return text;
+}
+
+/* Puts the ports of every module in columns. */
+static void align_ports(nap_buf *b)
+{
+    nap_buf out = {0};
+    const char *at = b->data, *const end = b->data + b->len;
+    nap_buf_reserve(&out, b->len + b->len / 16);
+    while (at < end) {
+        size_t widest = 0;
+        const char *const last = measure_ports(at, end, &widest);
+        for (port p; at < last; at += strcspn(at, "\n") + 1) {
+            read_port(at, strcspn(at, "\n"), &p);
+            nap_buf_printf(&out, "  %-6s ", p.input ? "input" : "output");
+            if (widest > 0)
+                nap_buf_printf(&out, "%*s%.*s ", (int)(widest - p.range_len), "", (int)p.range_len,
+                               p.range);
+            nap_buf_put(&out, p.name, p.name_len);
+            nap_buf_putc(&out, '\n');
+        }
+        const size_t len = at < end ? strcspn(at, "\n") + 1 : 0;
+        nap_buf_put(&out, at, len);
+        at += len;
+    }
+    if (out.failed) {
+        nap_buf_free(&out);
+        b->failed = true;
+        return;
+    }
+    nap_buf_free(b);
+    *b = out;
+}
+
+nap_status nap_v_done(nap_rtl *r, nap_error *e)
+{
+    if (!r->text.failed) align_ports(&r->text);
     if (!r->text.failed) return NAP_OK;
     return nap_fail_memory(e, r->text.cap, "the Verilog text");
 }
