@@ -283,8 +283,9 @@ const char *nap_rtl_fp_mul(nap_rtl *r, nap_rtl_fp in, nap_rtl_fp out, char name[
     const unsigned place = product + room, pad = place < keep + 2 ? keep + 2 - place : 0,
                    wide = place + pad, lz = nap_v_log2(wide);
     const int most = 2 * ((1 << in.exp) - 2) + lead;
-    const unsigned ew =
-        nap_v_log2((unsigned)most + 2) > out.exp ? nap_v_log2((unsigned)most + 2) : out.exp;
+    unsigned ew = nap_v_log2((unsigned)most + 2);
+    if (ew < out.exp) ew = out.exp;
+    if (ew < lz + 1) ew = lz + 1;
     char overflow[64] = "1'b0";
     if (most + 1 >= (1 << out.exp) - 1)
         (void)snprintf(overflow, sizeof overflow, "packed_y[%u:%u] >= %u'd%u", ew + out.man - 1,

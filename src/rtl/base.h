@@ -31,8 +31,9 @@ bool nap_heap_emit(nap_heap *h, const char *prefix, nap_buf *out);
 
 /* ---- A grid in the making. Ports of its modules, those in brackets where the record says so:
  *   <name>_plan  plane_i, last_i -> negate_o, single_o; fill_o, shift_o for the adders
- *   <name>_row   x_i [negate_i, single_i] -> row_o
- *   <name>_col   w_i [plane_i] -> col_o
+ *   <name>_row   x_i [plane_i] [negate_i] [single_i] -> row_o
+ *   <name>_scale t_i [plane_i] -> t_o: what <name>_row makes, times 2^plane (lut_pe.c)
+ *   <name>_col   w_i [plane_i] [negate_i, single_i] -> col_o
  *   <name>_pe    [x_i] [row_i] col_i [negate_i] [c_i] -> term_o, or c_o with c_i
  *   <name>_add   c_i, term_i [plane_i] [fill_i] -> c_o
  * A term with a carry stands for term_o[..:1] + term_o[0], shifted by the plane with fill_i, or
@@ -55,7 +56,12 @@ typedef struct nap_base {
     nap_part row_part;
     unsigned col;  /* bits of the column unit's output; 0: there is none, w goes to the elements */
     unsigned term; /* bits of an element's term; 0: the element adds to the accumulator itself */
-    bool row_negate, row_single, pe_x, pe_negate, carries, fills, adds_plane;
+    nap_part col_part;
+    unsigned
+        unscaled; /* bits of what the row's units make, before <name>_scale; 0: there is none */
+    bool row_plane, row_negate, row_single, col_control;
+    bool pe_x, pe_negate, carries, fills, adds_plane;
+    bool cut_operands; /* pipeline 2 registers x and w, not the terms */
 } nap_base;
 
 /* Families: set the sizes above and emit <name>_row, <name>_col, <name>_pe and <name>_add as
@@ -63,7 +69,10 @@ typedef struct nap_base {
 void nap_base_mac_int(nap_base *b);
 void nap_base_add_int(nap_base *b);
 void nap_base_look_up_int(nap_base *b);
-void nap_base_table_int(nap_base *b); /* <name>_row, one table */
+void nap_base_mac_float(nap_base *b);
+void nap_base_add_float(nap_base *b);
+void nap_base_look_up_float(nap_base *b);
+void nap_base_table(nap_base *b); /* <name>_row: one table */
 
 /* Shared emitters. */
 void nap_base_unit(nap_base *b, const char *unit, nap_part part, uint64_t count);

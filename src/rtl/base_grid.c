@@ -17,7 +17,7 @@ void nap_base_unit(nap_base *b, const char *unit, nap_part part, uint64_t count)
 /* Does a unit want to know more of the plane than its number? */
 static bool plans(const nap_base *b)
 {
-    return b->pe_negate || b->row_single;
+    return b->pe_negate || b->row_single || b->col_control;
 }
 
 static void put_plan(nap_base *b)
@@ -31,23 +31,26 @@ static void put_plan(nap_base *b)
                                               : " | {2'b0, single}",
                               0},
                              {0}};
-    nap_v_put(&b->r->text,
+    nap_buf *const out = &b->r->text;
+    nap_v_put(out,
               "\n"
               "// What a plane counts: the last of several is negative, one alone is of -1 and 1.\n"
               "module @name@_plan (\n"
               "  input  [2:0] plane_i,\n"
-              "  input  [2:0] last_i,\n"
-              "  output [@high@:0] shift_o,\n"
+              "  input  [2:0] last_i,\n",
+              vars);
+    if (b->adds_plane) nap_v_put(out, "  output [@high@:0] shift_o,\n", vars);
+    nap_v_put(out,
               "  output negate_o,\n"
               "  output single_o\n"
               ");\n"
               "  wire single = last_i == 3'd0;\n"
               "\n"
               "  assign negate_o = (plane_i == last_i) & ~single;\n"
-              "  assign single_o = single;\n"
-              "  assign shift_o  = plane_i[@high@:0]@single@;\n"
-              "endmodule\n",
+              "  assign single_o = single;\n",
               vars);
+    if (b->adds_plane) nap_v_put(out, "  assign shift_o  = plane_i[@high@:0]@single@;\n", vars);
+    nap_buf_puts(out, "endmodule\n");
 }
 
 /* A register of every cycle. */
@@ -181,7 +184,9 @@ static void put_outputs(nap_base *b)
     if (b->term > 0) nap_buf_printf(out, "        wire [%u:0] term;\n", b->term - 1);
     if (b->term > 0 && b->staged) nap_buf_printf(out, "        wire [%u:0] term_q;\n", b->term - 1);
     nap_buf_printf(out, "        %s_pe u_pe (\n          ", c->name);
-    if (b->pe_x) nap_buf_printf(out, ".x_i(x_i[m*%u +: %u]), ", b->x_row, b->x_row);
+    if (b->pe_x)
+        nap_buf_printf(out, ".x_i(%s[m*%u +: %u]), ", b->cut_operands ? "x" : "x_i", b->x_row,
+                       b->x_row);
     if (b->row > 0) nap_buf_printf(out, ".row_i(row[m*%u +: %u]), ", b->row, b->row);
     nap_buf_printf(out, ".col_i(col[n*%u +: %u]),%s\n          ", col, col,
                    b->pe_negate ? " .negate_i(negate)," : "");
@@ -213,65 +218,92 @@ static void put_columns(nap_base *b)
     const nap_core *const c = b->c;
     nap_buf *const out = &b->r->text;
     const unsigned col = b->col > 0 ? b->col : b->w_col, groups = b->w_col / b->group;
-    nap_buf_printf(out, "    for (n = 0; n < %u; n = n + 1) begin : gen_column\n", c->n);
-    if (b->col > 0) nap_buf_printf(out, "      wire [%u:0] w;\n", b->w_col - 1);
-    nap_buf_printf(out, "      for (g = 0; g < %u; g = g + 1) begin : gen_group\n", groups);
-    if (b->col > 0)
-        nap_buf_printf(out, "        assign w[g*%u +: %u] = ", b->group, b->group);
-    else
-        nap_buf_printf(out, "        assign col[n*%u + g*%u +: %u] = ", col, b->group, b->group);
-    nap_buf_printf(out, "w_i[(g*%u+n)*%u +: %u];\n      end\n", c->n, b->group, b->group);
+    nap_buf_printf(out,
+                   "    for (n = 0; n < %u; n = n + 1) begin : gen_column\n"
+                   "      wire [%u:0] w;\n"
+                   "      for (g = 0; g < %u; g = g + 1) begin : gen_group\n"
+                   "        assign w[g*%u +: %u] = w_i[(g*%u+n)*%u +: %u];\n"
+                   "      end\n",
+                   c->n, b->w_col - 1, groups, b->group, b->group, c->n, b->group, b->group);
     if (b->col > 0)
         nap_buf_printf(out,
                        "      %s_col u_col (\n"
-                       "        .w_i(w)%s, .col_o(col[n*%u +: %u]));\n",
-                       c->name, b->shift > 0 ? ", .plane_i(plane)" : "", col, col);
+                       "        .w_i(w)%s%s,\n"
+                       "        .col_o(col[n*%u +: %u]));\n",
+                       c->name, b->shift > 0 ? ", .plane_i(plane)" : "",
+                       b->col_control ? ", .negate_i(negate), .single_i(single)" : "", col, col);
+    else if (b->cut_operands)
+        nap_buf_printf(out,
+                       "      %s_wstage u_stage (\n"
+                       "        .clk_i(clk_i), .d_i(w), .q_o(col[n*%u +: %u]));\n",
+                       c->name, col, col);
+    else
+        nap_buf_printf(out, "      assign col[n*%u +: %u] = w;\n", col, col);
     nap_buf_puts(out, "    end\n");
 }
 
 static void put_rows(nap_base *b)
 {
-    const unsigned in = b->x_row / b->row_units, out = b->row / b->row_units;
-    nap_buf_printf(&b->r->text,
-                   "    for (m = 0; m < %u; m = m + 1) begin : gen_row\n"
+    nap_buf *const out = &b->r->text;
+    const unsigned units = b->row_units, x = b->x_row / units, y = b->row / units,
+                   t = b->unscaled / units;
+    if (b->cut_operands)
+        nap_buf_printf(out,
+                       "    for (m = 0; m < %u; m = m + 1) begin : gen_x\n"
+                       "      %s_xstage u_stage (\n"
+                       "        .clk_i(clk_i), .d_i(x_i[m*%u +: %u]), .q_o(x[m*%u +: %u]));\n"
+                       "    end\n",
+                       b->c->m, b->c->name, b->x_row, b->x_row, b->x_row, b->x_row);
+    if (b->row == 0) return;
+    nap_buf_printf(out, "    for (m = 0; m < %u; m = m + 1) begin : gen_row\n", b->c->m * units);
+    if (t > 0) nap_buf_printf(out, "      wire [%u:0] unscaled;\n", t - 1);
+    nap_buf_printf(out,
                    "      %s_row u_row (\n"
-                   "        .x_i(x_i[m*%u +: %u])%s%s,\n"
-                   "        .row_o(row[m*%u +: %u]));\n"
-                   "    end\n",
-                   b->c->m * b->row_units, b->c->name, in, in,
+                   "        .x_i(x_i[m*%u +: %u])%s%s%s,\n",
+                   b->c->name, x, x, b->row_plane ? ", .plane_i(plane)" : "",
                    b->row_negate ? ", .negate_i(negate)" : "",
-                   b->row_single ? ", .single_i(single)" : "", out, out);
+                   b->row_single ? ", .single_i(single)" : "");
+    if (t > 0)
+        nap_buf_printf(out,
+                       "        .row_o(unscaled));\n"
+                       "      %s_scale u_scale (\n"
+                       "        .t_i(unscaled)%s, .t_o(row[m*%u +: %u]));\n",
+                       b->c->name, b->shift > 0 ? ", .plane_i(plane)" : "", y, y);
+    else
+        nap_buf_printf(out, "        .row_o(row[m*%u +: %u]));\n", y, y);
+    nap_buf_puts(out, "    end\n");
 }
 
-/* The wires negate, single, fill and shift, as far as there are such. */
+/* The wires plane, negate, single, fill and shift, as far as there are such. */
 static void put_plane_wires(nap_base *b, const nap_vvar *vars)
 {
     nap_buf *const out = &b->r->text;
-    const bool delayed = b->staged && b->adds_plane;
-    if (!b->adds_plane) {
+    if (b->shift == 0) {
         nap_buf_puts(out, "  wire unused_plane = &{1'b0, plane_i, last_i};\n");
         return;
     }
     nap_v_put(out, "  wire [@shigh@:0] plane = plane_i[@shigh@:0];\n", vars);
-    if (plans(b))
+    if (plans(b)) {
+        nap_buf_puts(out, "  wire negate, single;\n");
+        if (b->adds_plane) nap_v_put(out, "  wire [@shigh@:0] planned;\n", vars);
         nap_v_put(out,
-                  "  wire negate, single;\n"
-                  "  wire [@shigh@:0] planned;\n"
-                  "\n"
                   "  @name@_plan u_plan (\n"
-                  "    .plane_i(plane_i), .last_i(last_i), .negate_o(negate), .single_o(single),\n"
-                  "    .shift_o(planned));\n",
+                  "    .plane_i(plane_i), .last_i(last_i), .negate_o(negate), .single_o(single)",
                   vars);
-    else if (b->shift < 3)
+        nap_buf_puts(out, b->adds_plane ? ",\n    .shift_o(planned));\n" : ");\n");
+        if (!b->row_single && !b->col_control)
+            nap_buf_puts(out, "  wire unused_single = single;\n");
+    } else if (b->shift < 3) {
         nap_v_put(out, "  wire unused_plane = &{1'b0, last_i, plane_i[2:@shift@]};\n", vars);
-    else
+    } else {
         nap_buf_puts(out, "  wire unused_plane = &{1'b0, last_i};\n");
+    }
+    if (!b->adds_plane) return;
     const char *const shift = plans(b) ? "planned" : "plane";
-    if (delayed)
+    if (b->staged)
         nap_buf_printf(out,
                        "  wire [%u:0] shift;\n"
                        "%s"
-                       "\n"
                        "  %s_delay u_delay (\n"
                        "    .clk_i(clk_i), .d_i({%s%s}), .q_o({%sshift}));\n",
                        b->shift - 1, b->fills ? "  wire fill;\n" : "", b->c->name,
@@ -313,12 +345,60 @@ static void put_grid(nap_base *b)
               "  wire [@colhigh@:0] col;\n",
               vars);
     if (b->row > 0) nap_v_put(out, "  wire [@rowhigh@:0] row;\n", vars);
+    if (b->cut_operands) nap_v_put(out, "  wire [@xhigh@:0] x;\n", vars);
     put_plane_wires(b, vars);
     nap_buf_printf(out, "\n  genvar m, n, g;\n  generate\n");
     put_columns(b);
-    if (b->row > 0) put_rows(b);
+    put_rows(b);
     put_outputs(b);
     nap_buf_puts(out, "  endgenerate\nendmodule\n");
+}
+
+static void put_family(nap_base *b)
+{
+    const bool integer = nap_core_int_acc(b->c);
+    switch (b->c->method) {
+    case NAP_METHOD_MAC:
+    case NAP_METHOD_MAC_NATIVE:
+        (integer ? nap_base_mac_int : nap_base_mac_float)(b);
+        break;
+    case NAP_METHOD_ADD:
+        (integer ? nap_base_add_int : nap_base_add_float)(b);
+        break;
+    default:
+        (integer ? nap_base_look_up_int : nap_base_look_up_float)(b);
+        break;
+    }
+}
+
+/* The registers of a second stage, and every unit's count. */
+static void put_rest(nap_base *b)
+{
+    const uint64_t m = b->c->m, n = b->c->n, cells = m * n;
+    if (b->row > 0) nap_base_unit(b, "row", b->row_part, m * b->row_units);
+    if (b->unscaled > 0) nap_base_unit(b, "scale", NAP_PART_PE, m * b->row_units);
+    if (b->col > 0) nap_base_unit(b, "col", b->col_part, n);
+    nap_base_unit(b, "pe", NAP_PART_PE, cells);
+    if (b->term > 0) nap_base_unit(b, "add", NAP_PART_ACC, cells);
+    if (b->term > 0 && b->staged) {
+        put_register(b, "stage", "Between an output's term and its accumulation.", b->term);
+        nap_base_unit(b, "stage", NAP_PART_PE, cells);
+    }
+    if (b->cut_operands) {
+        put_register(b, "xstage", "A row's activations, one cycle later.", b->x_row);
+        put_register(b, "wstage", "A column's weights, one cycle later.", b->w_col);
+        nap_base_unit(b, "xstage", NAP_PART_PE, m);
+        nap_base_unit(b, "wstage", NAP_PART_PE, n);
+    }
+    if (b->staged && b->adds_plane) {
+        put_register(b, "delay", "What the adders need of the plane, one cycle later.",
+                     b->shift + b->fills);
+        nap_base_unit(b, "delay", NAP_PART_CONTROL, 1);
+    }
+    if (plans(b)) {
+        put_plan(b);
+        nap_base_unit(b, "plan", NAP_PART_CONTROL, 1);
+    }
 }
 
 nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e)
@@ -332,44 +412,14 @@ nap_status nap_rtl_grid_baseline(const nap_core *c, nap_rtl *out, nap_error *e)
                   .w_col = (unsigned)nap_frag_bits(c, NAP_FRAG_W, c->wbits) / c->n,
                   .staged = c->pipeline == 2,
                   .row_units = 1,
-                  .row_part = NAP_PART_PE};
-    const uint64_t cells = (uint64_t)c->m * c->n;
+                  .row_part = NAP_PART_PE,
+                  .col_part = NAP_PART_CONTROL};
     b.shift = nap_v_log2(b.planes);
     b.group = c->method == NAP_METHOD_MAC          ? b.act
               : c->method == NAP_METHOD_MAC_NATIVE ? c->wbits
                                                    : c->k;
-    if (!nap_core_int_acc(c))
-        return nap_fail(e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET, "%s: method %s with act %s", c->name,
-                        nap_method_name(c->method), nap_act_name(c->act));
-    switch (c->method) {
-    case NAP_METHOD_MAC:
-    case NAP_METHOD_MAC_NATIVE:
-        nap_base_mac_int(&b);
-        break;
-    case NAP_METHOD_ADD:
-        nap_base_add_int(&b);
-        break;
-    default:
-        nap_base_look_up_int(&b);
-        break;
-    }
-    if (b.row > 0) nap_base_unit(&b, "row", b.row_part, (uint64_t)c->m * b.row_units);
-    if (b.col > 0) nap_base_unit(&b, "col", NAP_PART_PE, c->n);
-    nap_base_unit(&b, "pe", NAP_PART_PE, cells);
-    if (b.term > 0) nap_base_unit(&b, "add", NAP_PART_ACC, cells);
-    if (b.term > 0 && b.staged) {
-        put_register(&b, "stage", "Between an output's term and its accumulation.", b.term);
-        nap_base_unit(&b, "stage", NAP_PART_PE, cells);
-    }
-    if (b.staged && b.adds_plane) {
-        put_register(&b, "delay", "What the adders need of the plane, one cycle later.",
-                     b.shift + b.fills);
-        nap_base_unit(&b, "delay", NAP_PART_CONTROL, 1);
-    }
-    if (plans(&b)) {
-        put_plan(&b);
-        nap_base_unit(&b, "plan", NAP_PART_CONTROL, 1);
-    }
+    put_family(&b);
+    put_rest(&b);
     put_grid(&b);
     return nap_v_done(out, e);
 }

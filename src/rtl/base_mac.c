@@ -123,6 +123,7 @@ void nap_base_mac_int(nap_base *b)
     const booth t = booth_of(b, c->method == NAP_METHOD_MAC ? b->act : c->wbits);
     const unsigned exact = b->act + t.bits + nap_v_log2(c->depth);
     b->pe_x = true;
+    b->col_part = NAP_PART_PE;
     b->col = 3 * c->depth * t.digits + t.ones;
     b->term = !b->staged ? 0 : exact < b->acc ? exact : b->acc;
     put_column(b, &t);

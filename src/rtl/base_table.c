@@ -122,12 +122,9 @@ static void put_entries(nap_base *b, unsigned entries, unsigned bits)
     }
 }
 
-void nap_base_table_int(nap_base *b)
+static void put_table_head(nap_base *b, unsigned entries, unsigned bits)
 {
-    const nap_core *const c = b->c;
-    nap_buf *const out = &b->r->text;
-    const unsigned entries = nap_core_entries(c), bits = nap_core_entry_bits(c);
-    nap_buf_printf(out,
+    nap_buf_printf(&b->r->text,
                    "\n"
                    "// One table: %u sums of %u activations.\n"
                    "module %s_row (\n"
@@ -135,12 +132,98 @@ void nap_base_table_int(nap_base *b)
                    "%s"
                    "  output [%u:0] row_o\n"
                    ");\n",
-                   entries, c->k, c->name, c->k * b->act - 1,
+                   entries, b->c->k, b->c->name, b->c->k * b->act - 1,
                    b->row_single ? "  input  single_i,\n" : "", entries * bits - 1);
-    if (b->row_single && c->k > 1)
-        put_serial(b, (set){0, c->k});
-    else
-        put_half(b, (set){0, c->k});
-    put_entries(b, entries, bits);
+}
+
+/* ------------------------------------------------------------------ floating point */
+
+/* Sums with a plus before the highest element, binary16. */
+static void put_half_float(nap_base *b, set s, const char *adder)
+{
+    if (s.n == 1) return;
+    const set hi = upper(s), lo = lower(s);
+    const unsigned most = (1u << lo.n) - 1;
+    put_half_float(b, hi, adder); /* at most three levels */
+    put_half_float(b, lo, adder);
+    for (unsigned j = 1u << (s.n - 1); j < 1u << s.n; j++) {
+        const unsigned jl = j & most, up = lo.at, n = lo.n;
+        const bool plus = jl >> (n - 1) != 0;
+        char name[40], other[96];
+        (void)snprintf(name, sizeof name, "%u_%u_%u", s.at, s.n, j);
+        if (plus)
+            (void)snprintf(other, sizeof other, "v%u_%u_%u", up, n, jl);
+        else
+            (void)snprintf(other, sizeof other, "{~v%u_%u_%u[15], v%u_%u_%u[14:0]}", up, n,
+                           most - jl, up, n, most - jl);
+        nap_buf_printf(&b->r->text,
+                       "  wire [15:0] v%s;\n"
+                       "  %s u_add%s (.a_i(v%u_%u_%u), .b_i(%s), .y_o(v%s));\n",
+                       name, adder, name, hi.at, hi.n, j >> lo.n, other, name);
+    }
+}
+
+/* A full table's other half: the sign flipped. Only a sum of zero has its sign from the terms: the
+ * same additions give -0 where every term is -0, else +0. */
+static void put_negative_float(nap_base *b, unsigned j)
+{
+    nap_buf *const out = &b->r->text;
+    const unsigned k = b->c->k, full = (1u << k) - 1;
+    nap_buf_printf(out, "  wire all%u = ", j);
+    for (unsigned i = 0; i < k; i++)
+        nap_buf_printf(out, "%sv%u_1_1[15]%s", j >> i & 1 ? "" : "~", i, i + 1 < k ? " & " : ";\n");
+    nap_buf_printf(out,
+                   "  assign row_o[%u:%u] = {(|v0_%u_%u[14:0]) ? ~v0_%u_%u[15] : all%u, "
+                   "v0_%u_%u[14:0]};\n",
+                   16 * j + 15, 16 * j, k, full - j, k, full - j, j, k, full - j);
+}
+
+static void put_table_float(nap_base *b, unsigned entries)
+{
+    static const nap_rtl_fp half = {5, 10, false};
+    const unsigned k = b->c->k, full = (1u << k) - 1;
+    const bool widens = b->c->act != NAP_ACT_F16;
+    char adder[96], widen[96] = "";
+    nap_buf *const out = &b->r->text;
+    nap_rtl_fp_add(b->r, half, adder);
+    if (widens) {
+        const nap_rtl_fp from =
+            b->c->act == NAP_ACT_E4M3 ? (nap_rtl_fp){4, 3, true} : (nap_rtl_fp){5, 2, false};
+        nap_rtl_fp_widen(b->r, from, half, widen);
+    }
+    put_table_head(b, entries, 16);
+    for (unsigned i = 0; i < k; i++) {
+        nap_buf_printf(out, "  wire [15:0] v%u_1_1;\n", i);
+        const unsigned high = (i + 1) * b->act - 1, low = i * b->act;
+        if (widens)
+            nap_buf_printf(out, "  %s u_widen%u (.a_i(x_i[%u:%u]), .y_o(v%u_1_1));\n", widen, i,
+                           high, low, i);
+        else
+            nap_buf_printf(out, "  assign v%u_1_1 = x_i[%u:%u];\n", i, high, low);
+    }
+    put_half_float(b, (set){0, k}, adder);
+    for (unsigned j = 0; j < entries; j++)
+        if (entries > full && j <= full / 2)
+            put_negative_float(b, j);
+        else
+            nap_buf_printf(out, "  assign row_o[%u:%u] = v0_%u_%u;\n", 16 * j + 15, 16 * j, k,
+                           entries > full ? j : j | entries);
     nap_buf_puts(out, "endmodule\n");
+}
+
+void nap_base_table(nap_base *b)
+{
+    const unsigned entries = nap_core_entries(b->c), bits = nap_core_entry_bits(b->c);
+    const set all = {0, b->c->k};
+    if (nap_act_is_float(b->c->act)) {
+        put_table_float(b, entries);
+        return;
+    }
+    put_table_head(b, entries, bits);
+    if (b->row_single && b->c->k > 1)
+        put_serial(b, all);
+    else
+        put_half(b, all);
+    put_entries(b, entries, bits);
+    nap_buf_puts(&b->r->text, "endmodule\n");
 }

@@ -9,6 +9,7 @@
  *   UNPU_HALF   2^(k-1) entries; a code without the top bit is complemented and the entry negated
  *   UNPU_REMAP  the same with the codes complemented offline */
 #include "rtl/base.h"
+#include "rtl/lut.h"
 
 #include <stdio.h>
 
@@ -127,12 +128,35 @@ static void put_element_int(nap_base *b, unsigned entries, unsigned bits, bool h
     nap_buf_puts(out, "endmodule\n");
 }
 
+/* Numbers, one of each table, for the adders. */
+static void put_element_float(nap_base *b, unsigned entries, unsigned bits, bool half)
+{
+    const unsigned depth = b->c->depth, lines = depth * entries;
+    nap_buf *const out = &b->r->text;
+    put_element_head(b);
+    put_entries(b, entries, bits);
+    for (unsigned d = 0; d < depth; d++) {
+        const unsigned low = d * bits, high = low + bits - 1;
+        if (half)
+            nap_buf_printf(out,
+                           "  assign term_o[%u:%u] = {entry%u[%u] ^ col_i[%u], entry%u[%u:0]};\n",
+                           high, low, d, bits - 1, lines + d, d, bits - 2);
+        else
+            nap_buf_printf(out, "  assign term_o[%u:%u] = entry%u;\n", high, low, d);
+    }
+    nap_buf_puts(out, "endmodule\n");
+}
+
+static bool has_half_tables(const nap_core *c)
+{
+    return c->method == NAP_METHOD_UNPU_HALF || c->method == NAP_METHOD_UNPU_REMAP;
+}
+
 void nap_base_look_up_int(nap_base *b)
 {
     const nap_core *const c = b->c;
     const unsigned entries = nap_core_entries(c), bits = nap_core_entry_bits(c);
-    const bool half = c->method == NAP_METHOD_UNPU_HALF || c->method == NAP_METHOD_UNPU_REMAP,
-               minus = c->method == NAP_METHOD_UNPU && b->planes > 1;
+    const bool half = has_half_tables(c), minus = c->method == NAP_METHOD_UNPU && b->planes > 1;
     b->row = c->depth * entries * bits;
     b->row_units = c->depth;
     b->row_part = NAP_PART_PRE;
@@ -141,8 +165,29 @@ void nap_base_look_up_int(nap_base *b)
     b->carries = half || minus;
     b->adds_plane = b->planes > 1;
     b->term = bits + nap_v_log2(c->depth) + b->carries;
-    nap_base_table_int(b);
+    nap_base_table(b);
     put_column(b, entries, half);
     put_element_int(b, entries, bits, half);
     nap_base_add_module(b);
+}
+
+/* The entries are binary16; what scales and adds them is the LUT array's. */
+void nap_base_look_up_float(nap_base *b)
+{
+    const nap_core *const c = b->c;
+    const bool half = has_half_tables(c);
+    nap_lutgeo g;
+    nap_lut_geometry(c, &g);
+    b->row = c->depth * g.entries * g.scaled_bits;
+    b->unscaled = g.scales ? c->depth * g.entries * g.entry_bits : 0;
+    b->row_units = c->depth;
+    b->row_part = NAP_PART_PRE;
+    b->col = c->depth * (g.entries + half);
+    b->adds_plane = g.adds_plane;
+    b->term = g.term_bits;
+    nap_base_table(b);
+    if (g.scales) nap_lut_emit_scale(&g, b->r);
+    put_column(b, g.entries, half);
+    put_element_float(b, g.entries, g.scaled_bits, half);
+    nap_lut_emit_add(&g, b->r);
 }
