@@ -118,10 +118,8 @@ nap_status nap_simrow_product(const nap_simop *o, const nap_simplan *x, double c
     r.smem_bytes = blocks * iters * (x->tile_smem + x->ksteps * x->warps * x->frag);
     r.reg_bytes = executed * o->reg_mac;
     r.closed = nap_sim_closed(m, o->layer);
-    const bool array = !o->lut && o->layer->kind == NAP_LAYER_MPGEMM && !m->lut &&
-                       o->layer->act_bits <= m->act_bits && o->layer->wbits <= m->act_bits;
     const double pj =
-        o->lut ? r.lookups * m->pj_lookup : executed * (array ? m->pj_mac : m->pj_gemm_mac);
+        o->lut ? r.lookups * m->pj_lookup : executed * (o->array ? m->pj_mac : m->pj_gemm_mac);
     const nap_status s = finish(m, pj, &r, e);
     if (s == NAP_OK) *out = r;
     return s;

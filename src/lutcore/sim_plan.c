@@ -55,7 +55,8 @@ static double lut_rate(const nap_machine *m, unsigned wbits)
                                .m = (uint8_t)c.m,
                                .n = (uint16_t)c.n,
                                .kd = (uint16_t)nap_core_kdim(&c)};
-    return arrays * 512 * array / (double)nap_linst_cycles(&c, &largest);
+    const double steps = 8 * 8 * 8;
+    return arrays * steps * array / (double)nap_linst_cycles(&c, &largest);
 }
 
 void nap_simop_make(nap_simop *o, const nap_machine *m, const nap_layer *l, nap_precompute_mode pre)
@@ -78,9 +79,9 @@ void nap_simop_make(nap_simop *o, const nap_machine *m, const nap_layer *l, nap_
             macs;
         return;
     }
-    const bool array = low && l->act_bits <= m->act_bits && l->wbits <= m->act_bits && !m->lut;
-    o->rate = array ? m->core_macs * m->array_scale : m->gemm_macs;
-    o->w_s = array || !low ? act : fmax(act, o->w_g);
+    o->array = low && l->act_bits <= m->act_bits && l->wbits <= m->act_bits && !m->lut;
+    o->rate = o->array ? m->core_macs * m->array_scale : m->gemm_macs;
+    o->w_s = o->array || !low ? act : fmax(act, o->w_g);
     o->kstep = l->act_bits <= 8 ? 32 : 16;
     o->least_n = 16;
     const double macs = (double)MMA_M * MMA_N * o->kstep;

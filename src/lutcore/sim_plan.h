@@ -13,7 +13,7 @@ typedef struct nap_simop {
     const nap_layer *layer;
     double a_g, a_s, w_g, w_s, out_b;
     double rate;        /* MACs per cycle and core, peak */
-    bool lut;           /* on the LUT array */
+    bool lut, array;    /* on the LUT array, on the low-bit MAC array; else the 16-bit MAC unit */
     double lookups_mac; /* look-ups per MAC */
     double reg_mac;     /* register bytes per MAC */
     unsigned kstep;     /* depth of one LMMA or MMA of a warp */

@@ -172,7 +172,7 @@ static void more_is_never_slower(void **state)
 }
 
 /* The cycle simulator plays queues, in which more speed can reorder requests: with the plan held,
- * more bandwidth stays within two per cent. */
+ * more bandwidth costs no more than that, five per cent. */
 static void more_bandwidth_by_cycles(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void more_bandwidth_by_cycles(void **state)
         assert_int_equal(nap_sim_tile_layer(&m, &l, NAP_PRE_FUSED, NULL, &plan, &e), NAP_OK);
         assert_int_equal(nap_sim_cycle_layer(&m, &l, NAP_PRE_FUSED, &plan.plan, &a, &e), NAP_OK);
         assert_int_equal(nap_sim_cycle_layer(&x, &l, NAP_PRE_FUSED, &plan.plan, &b, &e), NAP_OK);
-        if (b.cycles > 1.02 * a.cycles) fail_msg("%.0f cycles, were %.0f", b.cycles, a.cycles);
+        if (b.cycles > 1.05 * a.cycles) fail_msg("%.0f cycles, were %.0f", b.cycles, a.cycles);
     }
 }
 
