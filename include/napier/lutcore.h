@@ -103,10 +103,9 @@ NAP_API nap_status nap_lutcore_layer(const nap_model *m, const nap_lut_layer *l,
 /* Design-space search (docs/lutcore-study.md): synthesizes the designs of a study and writes
  * study.csv into a folder, replacing the lines of that study and library and keeping the others. */
 typedef struct nap_lut_dse {
-    const char *study;   /* "k", "mnk", "ladder", "depth" ... or "all" */
-    const char *liberty; /* NULL: the default library */
-    const char
-        *operands; /* folder of recorded operands, as nap_lutcore_layer writes; may be NULL */
+    const char *study;    /* "k", "mnk", "ladder", "depth" ... or "all" */
+    const char *liberty;  /* NULL: the default library */
+    const char *operands; /* folders of recorded operands, separated by commas; or NULL */
     const char *dir;
     nap_progress_fn progress;
     void *user;

@@ -38,7 +38,7 @@ typedef struct nap_lcompiled {
     uint8_t *memory; /* initial image: weights and activations in place, results zero */
     size_t bytes;
     size_t out_offset;               /* results: fragments, read with nap_lgemm_result */
-    unsigned planes; /* cycles of one array step */
+    unsigned planes;                 /* cycles of one array step */
     unsigned tile_m, tile_n, tile_k; /* fragments that one lmma multiplies */
     unsigned buffers;                /* 2: operands arrive during the lmma before; 1: in turn */
     nap_ltables tables;

@@ -1,7 +1,9 @@
-/* Every linear layer of the two real models, whole, at two tokens, the vocabulary's head included.
- * Skipped where a model has not been pulled. */
+/* Every linear layer of the two real models, whole, at two tokens, the vocabulary's head included;
+ * and one of them on the Verilog of the default core. Skipped where a model has not been pulled or
+ * Verilator is missing. */
 #include "layers.h"
 
+#include "base/process.h"
 #include "napier/store.h"
 
 enum { TOKENS = 2 };
@@ -40,8 +42,30 @@ static void gemma3(void **state)
     model_agrees("gemma3-270m", 18 * 7 + 1);
 }
 
+static void whole_layer_on_verilog(void **state)
+{
+    (void)state;
+    const nap_lut_layer l = {
+        .tensor = "blk.0.attn_k.weight", .rows = TOKENS, .target = NAP_LUT_RTL};
+    nap_model *m;
+    nap_error e;
+    char *path, *json;
+    if (nap_store_resolve("smollm2-135m", &path, &e) != NAP_OK ||
+        !nap_process_exists("verilator")) {
+        print_message("left out: no model or no verilator\n");
+        skip();
+    }
+    if (nap_model_open(&m, path, &e) != NAP_OK) fail_msg("%s", e.text);
+    if (nap_lutcore_layer(m, &l, &json, &e) != NAP_OK) fail_msg("%s", e.text);
+    assert_non_null(strstr(json, "\"equal\": true"));
+    nap_text_free(json);
+    nap_model_close(m);
+    nap_text_free(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(smollm2), cmocka_unit_test(gemma3)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(smollm2), cmocka_unit_test(gemma3),
+                                       cmocka_unit_test(whole_layer_on_verilog)};
     return cmocka_run_group_tests_name("all linear layers", tests, NULL, NULL);
 }
