@@ -61,6 +61,13 @@ static bool cpu_has_avxvnni(void)
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
 }
+
+/* Clang 14 does not know the name "f16c". */
+static bool cpu_has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+}
 #endif
 
 static nap_tier best(void)
@@ -76,8 +83,8 @@ static void detect(void)
     g_has[NAP_TIER_REF] = true;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    g_has[NAP_TIER_AVX2] = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                           __builtin_cpu_supports("f16c");
+    g_has[NAP_TIER_AVX2] =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpu_has_f16c();
     g_has[NAP_TIER_AVXVNNI] = g_has[NAP_TIER_AVX2] && cpu_has_avxvnni();
     g_has[NAP_TIER_AVX512] =
         g_has[NAP_TIER_AVX2] && __builtin_cpu_supports("avx512f") &&
