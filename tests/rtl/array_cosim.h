@@ -77,4 +77,36 @@ static inline void corner_lint(const char *text)
     }
 }
 
+/* Yosys: no latch, nothing driven twice or not at all, no loop. */
+static inline void corner_yosys(const char *text)
+{
+    const nap_core core = corner_design(text);
+    for (int unit = 0; unit < (core.method == NAP_METHOD_LUT ? 2 : 1); unit++) {
+        nap_rtl r = {0};
+        nap_buf path = {0}, script = {0}, said = {0};
+        nap_error e = {0};
+        char *folder = NULL;
+        int code = 0;
+        const nap_status made =
+            unit ? nap_rtl_precompute(&core, &r, &e) : nap_rtl_array(&core, &r, &e);
+        if (made != NAP_OK || nap_cosim_folder(&folder, &e) != NAP_OK) fail_msg("%s", e.text);
+        nap_buf_printf(&path, "%s/design.v", folder);
+        nap_buf_printf(&script,
+                       "read_verilog design.v; hierarchy -check -top %s; proc; opt_clean; "
+                       "check -assert; select -assert-none t:$dlatch t:$adlatch t:$sr t:$dlatchsr",
+                       r.top);
+        assert_false(path.failed || script.failed);
+        const char *const argv[] = {"yosys", "-q", "-p", script.data, NULL};
+        if (nap_write_whole(path.data, r.text.data, r.text.len, &e) != NAP_OK ||
+            nap_process_run(argv, folder, &said, &code, NULL, &e) != NAP_OK)
+            fail_msg("%s", e.text);
+        if (code != 0) fail_msg("%s: yosys: %.400s", text, said.data != NULL ? said.data : "");
+        nap_cosim_forget(folder);
+        nap_buf_free(&path);
+        nap_buf_free(&script);
+        nap_buf_free(&said);
+        nap_rtl_free(&r);
+    }
+}
+
 #endif

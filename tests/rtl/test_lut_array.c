@@ -24,6 +24,14 @@ static void test_lint(void **state)
     for (size_t i = 0; i < sizeof linted / sizeof *linted; i++) corner_lint(linted[i]);
 }
 
+static void test_yosys(void **state)
+{
+    (void)state;
+    if (!corner_tool("yosys")) skip();
+    corner_yosys("m=2 n=4 wbits=3 pipeline=2 depth=2 pre_units=3");
+    corner_yosys("m=2 n=2 act=e4m3 acc=f16 wbits=2 depth=2");
+}
+
 static void test_tiles(void **state)
 {
     (void)state;
@@ -87,11 +95,9 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_lint),
-        cmocka_unit_test(test_tiles),
-        cmocka_unit_test(test_second_opinion),
-        cmocka_unit_test(test_fault_is_noticed),
+        cmocka_unit_test(test_text),           cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_yosys),          cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_second_opinion), cmocka_unit_test(test_fault_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
