@@ -84,6 +84,8 @@ double nap_tile_time(const nap_simop *o, const nap_simplan *x, const char **boun
     raise(&most, fmax(loads + stores, loads + m->l2_latency + first->after + last), "l2");
     const double read_end = x->miss > 0 ? reads + m->dram_latency + first->after : 0;
     raise(&most, fmax(reads + written, read_end + last), "dram");
+    /* Nothing is written before the first block has drained. */
+    raise(&most, fmin(first->drain, rest.drain) + written, "dram");
     const double chain =
         full * (whole.drain + whole.tail) + (x->rest > 0 ? rest.drain + rest.tail : 0);
     raise(&most, chain + fmax(0, last - tail), "latency");
