@@ -124,9 +124,16 @@ static void compress(nap_heap *h, unsigned column, const char *prefix, nap_buf *
 
 static void put_row(const nap_heap *h, unsigned row, nap_buf *out)
 {
-    for (unsigned i = h->width; i-- > 0;)
-        nap_buf_printf(out, "%s%s", row < h->column[i].count ? h->column[i].bit[row].name : "1'b0",
-                       i > 0 ? ", " : "");
+    unsigned at = 0; /* columns of the text's line */
+    for (unsigned i = h->width; i-- > 0;) {
+        const char *const name = row < h->column[i].count ? h->column[i].bit[row].name : "1'b0";
+        if (at == 0 || at + strlen(name) > 90) {
+            nap_buf_puts(out, "\n   ");
+            at = 4;
+        }
+        nap_buf_printf(out, " %s%s", name, i > 0 ? "," : "");
+        at += (unsigned)strlen(name) + 2;
+    }
 }
 
 bool nap_heap_emit(nap_heap *h, const char *prefix, nap_buf *out)
