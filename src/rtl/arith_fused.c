@@ -131,19 +131,19 @@ static void put_term(nap_buf *b, const fused *m, unsigned i)
                   "  wire [@bh@:0] @b@_abs = (@b@_int ^ {@bits@{@b@_int[@b1@]}}) + {@b1@'d0, "
                   "@b@_int[@b1@]};\n"
                   "  wire @t@_neg = terms_i[@as@] ^ @b@_int[@b1@];\n"
-                  "  wire [@mh@:0] @t@_mag = {@apad@'d0, @a@_sig} * {@wpad@'d0, @b@_abs};\n"
-                  "  wire [@xh@:0] @t@_sum = {@xpad@'d0, @a@_field}",
+                  "  wire [@mh@:0] @t@_mag = {@apad@'d0, @a@_sig} * {@wpad@'d0, @b@_abs};\n",
                   vars);
     } else {
         nap_v_put(b,
                   "  wire @t@_neg = terms_i[@as@];\n"
                   "  wire [@mh@:0] @t@_mag = @a@_sig;\n",
                   vars);
-        if (m->exp > f->in.exp)
-            nap_v_put(b, "  wire [@xh@:0] @t@_sum = {@xpad@'d0, @a@_field}", vars);
-        else
-            nap_v_put(b, "  wire [@xh@:0] @t@_sum = @a@_field", vars);
     }
+    if (f->term != NAP_RTL_TERM_PRODUCT)
+        nap_v_put(b,
+                  m->exp > f->in.exp ? "  wire [@xh@:0] @t@_sum = {@xpad@'d0, @a@_field}"
+                                     : "  wire [@xh@:0] @t@_sum = @a@_field",
+                  vars);
     if (f->shift_bits > 0) nap_v_put(b, " + {@spad@'d0, shift_i}", vars);
     if (m->term != 0) nap_v_put(b, " + @exp@'d@bias@", vars);
     nap_v_put(b, ";\n  wire [@xh@:0] @t@_x = @t@_sum & {@exp@{|@t@_mag}};\n", vars);
