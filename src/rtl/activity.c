@@ -233,11 +233,12 @@ nap_status nap_trace_open(const nap_core *c, const nap_synth_options *o, nap_tra
     const unsigned planes = nap_core_planes(&small, small.wbits);
     nap_rtl r = {0};
     nap_operands p = {0};
-    const nap_status s = prepare(&small, o, &r, &p, e);
+    nap_unit_text u = {0};
+    nap_status s = prepare(&small, o, &r, &p, e);
+    if (s == NAP_OK) s = nap_unit_cut(r.text.data, r.top, &u, e);
     if (s == NAP_OK) {
         const nap_frag x = small.method == NAP_METHOD_LUT ? NAP_FRAG_T : NAP_FRAG_A;
-        out->key = nap_hash_text(nap_hash_start(), r.text.data);
-        out->key = nap_hash_add(out->key, p.x, p.steps * p.x_bytes);
+        out->key = nap_hash_add(u.hash, p.x, p.steps * p.x_bytes);
         out->key = nap_hash_add(out->key, p.w, p.steps * p.w_bytes);
         out->x_changes = changes(p.x, p.x_bytes, (unsigned)nap_frag_bits(&small, x, small.wbits),
                                  p.steps, 1, planes);
@@ -245,6 +246,7 @@ nap_status nap_trace_open(const nap_core *c, const nap_synth_options *o, nap_tra
             changes(p.w, p.w_bytes, (unsigned)nap_frag_bits(&small, NAP_FRAG_W, small.wbits),
                     p.steps, planes, planes);
     }
+    nap_unit_text_free(&u);
     nap_operands_free(&p);
     nap_rtl_free(&r);
     return s;

@@ -5,10 +5,14 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/rng.h"
+#include "lutcore/fperror.h"
 #include "rtl/synth_impl.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char header[] =
@@ -21,7 +25,8 @@ static const char header[] =
 typedef struct search {
     const nap_flow *flow[2]; /* usual clock, tight clock */
     const nap_synth_options *o;
-    const nap_points *points;
+    const nap_dse_list *points;
+    const char *dir;
     nap_buf *row; /* one of each point, empty: no emitter knows it */
     size_t next, done;
     pthread_mutex_t lock;
@@ -29,14 +34,64 @@ typedef struct search {
     nap_error error;
 } search;
 
-static const char *activity_name(const nap_synth_options *o, nap_point_kind kind)
+/* Folder number i of a list with commas; how many there are. */
+static void operand_folder(const char *list, unsigned i, char out[512])
 {
-    if (kind != NAP_POINT_RECORDED || o->operands == NULL) return "random";
-    const char *slash = strrchr(o->operands, '/');
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : o->operands;
+    while (i-- > 0) list += strcspn(list, ",") + 1;
+    (void)snprintf(out, 512, "%.*s", (int)strcspn(list, ","), list);
 }
 
-static void put_row(const nap_point *p, const nap_synth *s, const char *activity, nap_buf *b)
+static unsigned operand_folders(const char *list)
+{
+    unsigned n = list != NULL;
+    for (; list != NULL && *list != '\0'; list++) n += *list == ',';
+    return n;
+}
+
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* Error of a design's floating-point arithmetic: relative root mean square over dot products of
+ * 2048 elements (fperror.h), blocks of 128 sharing an exponent. Negative: exact. */
+static double error_of(const nap_core *c, nap_error *e)
+{
+    enum { ROWS = 4, COLUMNS = 16, LENGTH = 2048, BLOCK = 128 };
+    const bool aligned = c->fpsum == NAP_FPSUM_PREALIGNED;
+    if (!nap_act_is_float(c->act) && !aligned) return -1;
+    nap_fpstudy study = {.core = *c, .block = BLOCK};
+    study.core.m = 1;
+    study.core.n = 4;
+    if (aligned) {
+        study.source = NAP_ACT_F16;
+        study.align_bits = nap_act_bits(c->act);
+    }
+    nap_rng r;
+    nap_rng_seed(&r, 2);
+    float *x = nap_calloc((size_t)ROWS * LENGTH, sizeof *x);
+    uint8_t *q = nap_calloc((size_t)COLUMNS * LENGTH, 1);
+    nap_fperror out = {0};
+    nap_status s = NAP_ERR_MEMORY;
+    if (x != NULL && q != NULL) {
+        nap_fperror_random(1, 20, x, ROWS, LENGTH);
+        for (size_t i = 0; i < (size_t)COLUMNS * LENGTH; i++)
+            q[i] = (uint8_t)nap_rng_below(&r, 1u << c->wbits);
+        s = nap_fperror_measure(&study, x, ROWS, q, COLUMNS, LENGTH, &out, e);
+    }
+    nap_free(x);
+    nap_free(q);
+    return s == NAP_OK ? sqrt(out.nmse) : -1;
+}
+
+/* Which studies have errors beside their areas. */
+static bool wants_error(const char *study)
+{
+    return strcmp(study, "fpsum") == 0 || strcmp(study, "acc") == 0 || strcmp(study, "depth") == 0;
+}
+
+static void put_row(const nap_dse_point *p, const nap_synth *s, const char *activity, nap_buf *b)
 {
     const nap_core *c = &p->core;
     const double macs = (double)c->m * c->n * nap_core_kdim(c),
@@ -67,7 +122,11 @@ static void put_row(const nap_point *p, const nap_synth *s, const char *activity
         nap_buf_printf(b, ",%.6e", 2 * macs / cycles / s->area);
     else
         nap_buf_putc(b, ',');
-    nap_buf_puts(b, ",,synthesized\n");
+    const double error = wants_error(p->study) ? error_of(c, NULL) : -1;
+    if (error >= 0)
+        nap_buf_printf(b, ",%.4e,synthesized\n", error);
+    else
+        nap_buf_puts(b, ",,synthesized\n");
 }
 
 /* The whole array as a single unit. */
@@ -90,11 +149,14 @@ static nap_status flat(const nap_flow *f, const nap_rtl *r, nap_synth *s, nap_er
     return NAP_OK;
 }
 
-static nap_status measure(search *x, const nap_point *p, nap_buf *row, nap_error *e)
+static nap_status measure(search *x, const nap_dse_point *p, nap_buf *row, nap_error *e)
 {
     nap_rtl r = {0};
     nap_synth s = {0};
     nap_synth_options o = *x->o;
+    char folder[512] = "random";
+    if (p->kind == NAP_POINT_RECORDED) operand_folder(o.operands, p->operands, folder);
+    o.operands = folder;
     o.activity = p->kind == NAP_POINT_RECORDED ? NAP_ACTIVITY_FILE : NAP_ACTIVITY_RANDOM;
     const nap_flow *f = x->flow[p->kind == NAP_POINT_TIGHT];
     nap_status st = p->kind == NAP_POINT_PRECOMPUTE ? nap_rtl_precompute(&p->core, &r, e)
@@ -102,15 +164,123 @@ static nap_status measure(search *x, const nap_point *p, nap_buf *row, nap_error
     if (st == NAP_OK)
         st = p->kind == NAP_POINT_FLAT ? flat(f, &r, &s, e)
                                        : nap_flow_design(f, &p->core, &r, &o, NULL, &s, e);
-    if (st == NAP_OK) put_row(p, &s, activity_name(&o, p->kind), row);
+    if (st == NAP_OK) put_row(p, &s, last_name(folder), row);
     if (st == NAP_OK && row->failed) st = nap_fail_memory(e, row->len, "row");
     nap_synth_free(&s);
     nap_rtl_free(&r);
     return st == NAP_ERR_UNSUPPORTED ? NAP_OK : st;
 }
 
+/* ---- The table: lines kept from an old one and new ones, by study, library, then as they came. */
+typedef struct line {
+    int study;
+    char library[48];
+    size_t number;
+    const char *text;
+    size_t len;
+} line;
+
+typedef struct table {
+    line *v;
+    size_t count;
+    bool failed;
+} table;
+
+static void add_line(table *t, const char *study, const char *library, const char *text, size_t len)
+{
+    line *grown = nap_realloc(t->v, t->count + 1, sizeof *grown);
+    if (grown == NULL) {
+        t->failed = true;
+        return;
+    }
+    t->v = grown;
+    line *n = &grown[t->count];
+    *n = (line){.study = nap_dse_order(study), .number = t->count, .text = text, .len = len};
+    (void)snprintf(n->library, sizeof n->library, "%s", library);
+    t->count++;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const line *x = a, *y = b;
+    if (x->study != y->study) return x->study < y->study ? -1 : 1;
+    const int l = strcmp(y->library, x->library); /* osu018, nangate45, asap7 */
+    if (l != 0) return l;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static bool made_anew(const search *x, const char *study, const char *library)
+{
+    if (strcmp(library, x->flow[0]->library.name) != 0) return false;
+    for (size_t i = 0; i < x->points->count; i++)
+        if (strcmp(x->points->v[i].study, study) == 0) return true;
+    return false;
+}
+
+/* The old lines as they are, written to `text`. */
+static nap_status old_lines(const char *path, const search *x, nap_buf *text, table *t,
+                            nap_error *e)
+{
+    nap_csv old;
+    size_t study = 0, library = 0;
+    const nap_status s = nap_csv_load(path, &old, e);
+    if (s != NAP_OK) return s == NAP_ERR_NOT_FOUND ? NAP_OK : s;
+    nap_status st = nap_csv_column(&old, "study", &study, e);
+    if (st == NAP_OK) st = nap_csv_column(&old, "library", &library, e);
+    for (int pass = 0; st == NAP_OK && pass < 2;
+         pass++) { /* the text must not move: once to size */
+        text->len = 0;
+        for (size_t i = 0; i < old.rows; i++) {
+            const char *of = nap_csv_cell(&old, i, study), *in = nap_csv_cell(&old, i, library);
+            if (made_anew(x, of, in)) continue;
+            const size_t start = text->len;
+            for (size_t c = 0; c < old.columns; c++) {
+                if (c > 0) nap_buf_putc(text, ',');
+                nap_csv_put(text, nap_csv_cell(&old, i, c));
+            }
+            nap_buf_putc(text, '\n');
+            if (pass == 1 && !text->failed)
+                add_line(t, of, in, text->data + start, text->len - start);
+        }
+    }
+    nap_csv_free(&old);
+    return st;
+}
+
+static nap_status put_table(const search *x, nap_error *e)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/study.csv", x->dir);
+    nap_buf old = {0}, b = {0};
+    table t = {0};
+    size_t absent = 0;
+    nap_status s = old_lines(path, x, &old, &t, e);
+    for (size_t i = 0; i < x->points->count; i++) {
+        if (x->row[i].len > 0)
+            add_line(&t, x->points->v[i].study, x->flow[0]->library.name, x->row[i].data,
+                     x->row[i].len);
+        else
+            absent++;
+    }
+    if (t.count > 0) qsort(t.v, t.count, sizeof *t.v, by_place);
+    if (absent > 0)
+        nap_buf_printf(
+            &b, "# %s: %zu of %zu designs are left out: no emitter, or the search was stopped\n",
+            x->flow[0]->library.name, absent, x->points->count);
+    nap_buf_puts(&b, header);
+    for (size_t i = 0; i < t.count; i++) nap_buf_put(&b, t.v[i].text, t.v[i].len);
+    if (s == NAP_OK && (b.failed || old.failed || t.failed)) s = nap_fail_memory(e, b.len, path);
+    if (s == NAP_OK) s = nap_write_whole(path, b.data, b.len, e);
+    nap_buf_free(&old);
+    nap_buf_free(&b);
+    nap_free(t.v);
+    return s;
+}
+
 /* Points are handed out one by one: they differ a lot in length. Their order in the table does not
- * depend on it. */
+ * depend on it. The table is written now and then: a search may be stopped. */
+enum { WRITE_EVERY = 25 };
+
 static void worker(void *ctx, int part, int parts)
 {
     (void)part;
@@ -124,9 +294,12 @@ static void worker(void *ctx, int part, int parts)
         pthread_mutex_unlock(&x->lock);
         if (!go) return;
         nap_error e;
-        nap_status s = measure(x, &x->points->v[i], &x->row[i], &e);
+        nap_buf row = {0};
+        nap_status s = measure(x, &x->points->v[i], &row, &e);
         pthread_mutex_lock(&x->lock);
+        x->row[i] = row;
         x->done++;
+        if (s == NAP_OK && x->done % WRITE_EVERY == 0) s = put_table(x, &e);
         if (s == NAP_OK && x->o->progress != NULL &&
             !x->o->progress(x->o->user, "dse", x->done, x->points->count))
             s = nap_fail(&e, NAP_ERR_CANCELLED, NAP_NO_OFFSET, "the search was stopped");
@@ -138,70 +311,18 @@ static void worker(void *ctx, int part, int parts)
     }
 }
 
-/* ---- The table. */
-static bool same_study(const nap_points *p, const char *study)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->v[i].study, study) == 0) return true;
-    return false;
-}
-
-static void put_record(const nap_csv *t, size_t row, nap_buf *b)
-{
-    for (size_t i = 0; i < t->columns; i++) {
-        if (i > 0) nap_buf_putc(b, ',');
-        nap_csv_put(b, nap_csv_cell(t, row, i));
-    }
-    nap_buf_putc(b, '\n');
-}
-
-/* Lines of an old table that this run does not make anew. */
-static nap_status keep_old(const char *path, const search *x, nap_buf *out, nap_error *e)
-{
-    nap_csv t;
-    const nap_status s = nap_csv_load(path, &t, e);
-    if (s == NAP_ERR_NOT_FOUND) return NAP_OK;
-    if (s != NAP_OK) return s;
-    size_t study, library;
-    nap_status st = nap_csv_column(&t, "study", &study, e);
-    if (st == NAP_OK) st = nap_csv_column(&t, "library", &library, e);
-    for (size_t i = 0; st == NAP_OK && i < t.rows; i++)
-        if (strcmp(nap_csv_cell(&t, i, library), x->flow[0]->library.name) != 0 ||
-            !same_study(x->points, nap_csv_cell(&t, i, study)))
-            put_record(&t, i, out);
-    nap_csv_free(&t);
-    return st;
-}
-
-static nap_status put_table(const search *x, const char *dir, nap_error *e)
-{
-    char path[1024];
-    (void)snprintf(path, sizeof path, "%s/study.csv", dir);
-    nap_buf b = {0};
-    size_t absent = 0;
-    for (size_t i = 0; i < x->points->count; i++) absent += x->row[i].len == 0;
-    if (absent > 0)
-        nap_buf_printf(&b, "# %s: %zu of %zu designs have no emitter and are left out\n",
-                       x->flow[0]->library.name, absent, x->points->count);
-    nap_buf_puts(&b, header);
-    nap_status s = keep_old(path, x, &b, e);
-    for (size_t i = 0; i < x->points->count; i++)
-        if (x->row[i].len > 0) nap_buf_put(&b, x->row[i].data, x->row[i].len);
-    if (s == NAP_OK) s = b.failed ? nap_fail_memory(e, b.len, path) : NAP_OK;
-    if (s == NAP_OK) s = nap_write_whole(path, b.data, b.len, e);
-    nap_buf_free(&b);
-    return s;
-}
-
 nap_status nap_dse_run(const char *study, const nap_synth_options *o, const char *dir, nap_error *e)
 {
     nap_flow usual = {0}, tight = {0};
-    nap_points points = {0};
+    nap_dse_list points = {0};
     nap_pool *pool = NULL;
     nap_synth_options quick = *o;
-    search x = {
-        .flow = {&usual, &tight}, .o = o, .points = &points, .lock = PTHREAD_MUTEX_INITIALIZER};
-    nap_status s = nap_dse_points(study, o->operands != NULL, &points, e);
+    search x = {.flow = {&usual, &tight},
+                .o = o,
+                .points = &points,
+                .dir = dir,
+                .lock = PTHREAD_MUTEX_INITIALIZER};
+    nap_status s = nap_dse_points(study, operand_folders(o->operands), &points, e);
     if (s == NAP_OK) s = nap_make_folder(dir, e);
     if (s == NAP_OK) s = nap_flow_open(o, &usual, e);
     quick.clock_ns = usual.clock_ns / 4;
@@ -216,10 +337,10 @@ nap_status nap_dse_run(const char *study, const nap_synth_options *o, const char
         s = x.status;
         if (s != NAP_OK && e != NULL) *e = x.error;
     }
-    if (s == NAP_OK) s = put_table(&x, dir, e);
+    if (s == NAP_OK) s = put_table(&x, e);
     for (size_t i = 0; x.row != NULL && i < points.count; i++) nap_buf_free(&x.row[i]);
     nap_free(x.row);
-    nap_points_free(&points);
+    nap_dse_points_free(&points);
     nap_pool_destroy(pool);
     nap_flow_close(&usual);
     nap_flow_close(&tight);

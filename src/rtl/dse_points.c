@@ -11,7 +11,7 @@
 enum { MACS = 512 }; /* multiply-accumulates per step of a full array: the A100's 8 x 4 x 16 */
 
 typedef struct list {
-    nap_points *out;
+    nap_dse_list *out;
     const char *study;
     bool failed;
 } list;
@@ -45,33 +45,35 @@ static nap_core design(nap_method method, nap_act act, unsigned wbits, unsigned 
     return c;
 }
 
-static void add(list *l, nap_point_kind kind, const nap_core *c, const char *series)
+static void add(list *l, nap_point_kind kind, unsigned operands, const nap_core *c,
+                const char *series)
 {
     nap_error why;
     if (l->failed || nap_core_check(c, "point", &why) != NAP_OK) return;
-    nap_point *grown = nap_realloc(l->out->v, l->out->count + 1, sizeof *grown);
+    nap_dse_point *grown = nap_realloc(l->out->v, l->out->count + 1, sizeof *grown);
     if (grown == NULL) {
         l->failed = true;
         return;
     }
     l->out->v = grown;
-    nap_point *p = &grown[l->out->count++];
+    nap_dse_point *p = &grown[l->out->count++];
     memset(p, 0, sizeof *p);
     p->study = l->study;
     (void)snprintf(p->series, sizeof p->series, "%s", series);
     p->kind = kind;
+    p->operands = operands;
     p->core = *c;
 }
 
 static void add_array(list *l, nap_core c, const char *series)
 {
-    add(l, NAP_POINT_ARRAY, &c, series);
+    add(l, NAP_POINT_ARRAY, 0, &c, series);
 }
 
 /* Discrete sums, and where there are several floating-point terms to add, fused ones too. */
 static void add_sums(list *l, nap_core c, const char *series)
 {
-    add_array(l, c, series);
+    if (!is_float(&c) || c.depth <= 4) add_array(l, c, series);
     if (!is_float(&c)) return;
     c.fpsum = NAP_FPSUM_FUSED;
     add_array(l, c, series);
@@ -112,40 +114,47 @@ static void add_shapes(list *l, nap_core c, const char *series)
     }
 }
 
-/* As above; floating-point terms that are added within a step, discrete and fused. */
+/* As above; floating point in both ways, but for discrete trees deeper than four: they are larger
+ * and slower than a fused sum at every size (study "fpsum"). */
 static void add_shapes_sums(list *l, nap_core c, const char *series)
 {
-    add_shapes(l, c, series);
+    if (!is_float(&c) || c.depth <= 4) add_shapes(l, c, series);
     if (!is_float(&c)) return;
     c.fpsum = NAP_FPSUM_FUSED;
     add_shapes(l, c, series);
 }
 
-static void panel(list *l, nap_act act, unsigned wbits)
-{
-    static const unsigned table[][2] = {{2, 1}, {4, 1}, {8, 1}, {4, 2}, {4, 4}}; /* k, depth */
-    static const nap_method products[] = {NAP_METHOD_ADD, NAP_METHOD_MAC, NAP_METHOD_MAC_NATIVE};
-    char series[24];
-    (void)snprintf(series, sizeof series, "w%u a-%s", wbits, nap_act_name(act));
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const nap_core c = design(NAP_METHOD_LUT, act, wbits, 1, 1, table[i][0], table[i][1]);
-        if (table[i][0] != 4) {
-            add_shapes(l, c, series);
-            continue;
-        }
-        add_shapes_sums(l, c, series);
-        if (is_float(&c)) add_shapes(l, int8_tables(c), series);
-    }
-    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-        for (unsigned depth = 4; depth <= 16; depth *= 2)
-            add_shapes_sums(l, design(products[i], act, wbits, 1, 1, 1, depth), series);
-}
+/* Units in the order of what they tell: a search that is cut short has the first ones of every
+ * pair of types. */
+static const struct candidate {
+    nap_method method;
+    unsigned k, depth;
+} candidates[] = {
+    {NAP_METHOD_LUT, 4, 1},         {NAP_METHOD_MAC, 1, 4},  {NAP_METHOD_ADD, 1, 4},
+    {NAP_METHOD_MAC_NATIVE, 1, 4},  {NAP_METHOD_MAC, 1, 16}, {NAP_METHOD_ADD, 1, 16},
+    {NAP_METHOD_MAC_NATIVE, 1, 16}, {NAP_METHOD_LUT, 4, 2},  {NAP_METHOD_LUT, 2, 1},
+    {NAP_METHOD_LUT, 4, 4},         {NAP_METHOD_MAC, 1, 8},  {NAP_METHOD_ADD, 1, 8},
+    {NAP_METHOD_MAC_NATIVE, 1, 8},  {NAP_METHOD_LUT, 8, 1},
+};
 
 static void study_mnk(list *l)
 {
     static const unsigned wbits[] = {1, 2, 4};
-    for (int a = 0; a < ACTS; a++)
-        for (int w = 0; w < 3; w++) panel(l, acts[a], wbits[w]);
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
+        for (int a = 0; a < ACTS; a++)
+            for (int w = 0; w < 3; w++) {
+                const struct candidate *u = &candidates[i];
+                char series[24];
+                (void)snprintf(series, sizeof series, "w%u a-%s", wbits[w], nap_act_name(acts[a]));
+                const nap_core c = design(u->method, acts[a], wbits[w], 1, 1, u->k, u->depth);
+                if (u->method == NAP_METHOD_LUT && u->k != 4) {
+                    add_shapes(l, c, series);
+                    continue;
+                }
+                add_shapes_sums(l, c, series);
+                if (is_float(&c) && u->method == NAP_METHOD_LUT)
+                    add_shapes(l, int8_tables(c), series);
+            }
 }
 
 static void study_ladder(list *l)
@@ -249,7 +258,7 @@ static void study_fpsum(list *l)
     }
 }
 
-static void study_pairs(list *l, nap_point_kind kind, const char *series)
+static void study_pairs(list *l, nap_point_kind kind, unsigned operands, const char *series)
 {
     static const struct {
         nap_act act;
@@ -260,7 +269,7 @@ static void study_pairs(list *l, nap_point_kind kind, const char *series)
         nap_core c[4];
         const size_t n = usual(pairs[p].act, pairs[p].wbits, c);
         for (size_t i = 0; i < n; i++)
-            add(l, kind, &c[i], series != NULL ? series : nap_act_name(pairs[p].act));
+            add(l, kind, operands, &c[i], series != NULL ? series : nap_act_name(pairs[p].act));
     }
 }
 
@@ -271,8 +280,8 @@ static void study_flat(list *l)
                           design(NAP_METHOD_MAC, NAP_ACT_S8, 2, 2, 2, 1, 4),
                           design(NAP_METHOD_ADD, NAP_ACT_S8, 2, 2, 2, 1, 4)};
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
-        add(l, NAP_POINT_ARRAY, &c[i], "composed");
-        add(l, NAP_POINT_FLAT, &c[i], "flat");
+        add(l, NAP_POINT_ARRAY, 0, &c[i], "composed");
+        add(l, NAP_POINT_FLAT, 0, &c[i], "flat");
     }
 }
 
@@ -281,19 +290,19 @@ static void study_precompute(list *l)
     for (int a = 0; a < ACTS; a++)
         for (unsigned k = 2; k <= 6; k += 2) {
             const nap_core c = design(NAP_METHOD_LUT, acts[a], 1, 1, 64, k, 1);
-            add(l, NAP_POINT_PRECOMPUTE, &c, nap_act_name(acts[a]));
+            add(l, NAP_POINT_PRECOMPUTE, 0, &c, nap_act_name(acts[a]));
             const nap_core t = int8_tables(c);
-            if (is_float(&c)) add(l, NAP_POINT_PRECOMPUTE, &t, nap_act_name(acts[a]));
+            if (is_float(&c)) add(l, NAP_POINT_PRECOMPUTE, 0, &t, nap_act_name(acts[a]));
         }
 }
 
-static const char *const names[] = {"k",     "mnk",   "ladder",   "bits", "depth",     "acc",
-                                    "fpsum", "clock", "activity", "flat", "precompute"};
-enum { STUDIES = sizeof names / sizeof *names };
+static const char *const study_names[] = {"k",     "mnk",   "ladder",   "bits", "depth",     "acc",
+                                          "fpsum", "clock", "activity", "flat", "precompute"};
+enum { STUDIES = sizeof study_names / sizeof *study_names };
 
-static void one_study(list *l, int i, bool recorded)
+static void one_study(list *l, int i, unsigned recorded)
 {
-    l->study = names[i];
+    l->study = study_names[i];
     switch (i) {
     case 0:
         study_k(l);
@@ -317,12 +326,12 @@ static void one_study(list *l, int i, bool recorded)
         study_fpsum(l);
         break;
     case 7:
-        study_pairs(l, NAP_POINT_ARRAY, "relaxed");
-        study_pairs(l, NAP_POINT_TIGHT, "tight");
+        study_pairs(l, NAP_POINT_ARRAY, 0, "relaxed");
+        study_pairs(l, NAP_POINT_TIGHT, 0, "tight");
         break;
     case 8:
-        study_pairs(l, NAP_POINT_ARRAY, NULL);
-        if (recorded) study_pairs(l, NAP_POINT_RECORDED, NULL);
+        study_pairs(l, NAP_POINT_ARRAY, 0, NULL);
+        for (unsigned r = 0; r < recorded; r++) study_pairs(l, NAP_POINT_RECORDED, r, NULL);
         break;
     case 9:
         study_flat(l);
@@ -333,13 +342,13 @@ static void one_study(list *l, int i, bool recorded)
     }
 }
 
-nap_status nap_dse_points(const char *study, bool recorded, nap_points *out, nap_error *e)
+nap_status nap_dse_points(const char *study, unsigned recorded, nap_dse_list *out, nap_error *e)
 {
     memset(out, 0, sizeof *out);
     list l = {.out = out};
     bool found = false;
     for (int i = 0; i < STUDIES; i++)
-        if (strcmp(study, "all") == 0 || strcmp(study, names[i]) == 0) {
+        if (strcmp(study, "all") == 0 || strcmp(study, study_names[i]) == 0) {
             found = true;
             one_study(&l, i, recorded);
         }
@@ -349,14 +358,21 @@ nap_status nap_dse_points(const char *study, bool recorded, nap_points *out, nap
                         "clock, activity, flat or precompute",
                         study);
     if (l.failed) {
-        nap_points_free(out);
+        nap_dse_points_free(out);
         return nap_fail_memory(e, out->count * sizeof *out->v, "points");
     }
     return NAP_OK;
 }
 
-void nap_points_free(nap_points *p)
+void nap_dse_points_free(nap_dse_list *p)
 {
     nap_free(p->v);
     memset(p, 0, sizeof *p);
+}
+
+int nap_dse_order(const char *study)
+{
+    int i = 0;
+    while (i < STUDIES && strcmp(study, study_names[i]) != 0) i++;
+    return i;
 }

@@ -164,8 +164,14 @@ static void put_renamed(nap_buf *b, const closure *c, size_t i)
         }
         const char *w = p;
         while (w < end && word(*w)) w++;
-        if (w == p) {
-            nap_buf_putc(b, *p++);
+        if (w == p) { /* of blanks in a row, the first */
+            const bool blank = *p == ' ' || *p == '\n';
+            const char last = b->len > 0 ? b->data[b->len - 1] : '\n';
+            if (!blank || (last != ' ' && last != '\n'))
+                nap_buf_putc(b, *p);
+            else if (*p == '\n')
+                b->data[b->len - 1] = '\n';
+            p++;
             continue;
         }
         const size_t n = (size_t)(w - p), k = find_name(c, p, n);
