@@ -119,7 +119,7 @@ static int table_exponent(const study *s, size_t m, size_t from, size_t count)
     }
     if (most == 0) return 0;
     int e;
-    (void)frexp(most / 127, &e); /* most / 127 <= 2^e */
+    if (frexp(most / 127, &e) == 0.5) e--; /* the least e with most <= 127 * 2^e */
     return e < -128 ? -128 : e > 127 ? 127 : e;
 }
 

@@ -150,6 +150,19 @@ static void errors_come_in_order(void **state)
     free(d);
 }
 
+/* Tables of odd integers up to 127 are exact, but with the one exponent that is right. */
+static void int8_tables_use_their_range(void **state)
+{
+    (void)state;
+    data *const d = data_new(2, 1);
+    for (size_t i = 0; i < ROWS * LENGTH; i++) d->x[i] = (float)((int)(i * 46 % 256) - 127) / 8;
+    nap_fpstudy s = study_of(NAP_METHOD_LUT, NAP_ACT_F16, 2, NAP_ACC_S32, NAP_FPSUM_DISCRETE);
+    s.core.table = NAP_TABLE_S8;
+    s.core.k = 1;
+    assert_true(measure(&s, d).nmse == 0);
+    free(d);
+}
+
 /* binary16 sums that leave its range are counted, not averaged. */
 static void overflows_are_counted(void **state)
 {
@@ -216,6 +229,7 @@ int main(void)
         cmocka_unit_test(exact_sums_have_no_error),
         cmocka_unit_test(figures_are_what_they_say),
         cmocka_unit_test(errors_come_in_order),
+        cmocka_unit_test(int8_tables_use_their_range),
         cmocka_unit_test(overflows_are_counted),
         cmocka_unit_test(refuses_what_it_cannot_measure),
         cmocka_unit_test(survives_lack_of_memory),
