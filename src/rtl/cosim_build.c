@@ -98,17 +98,18 @@ nap_status nap_rtl_write_modules(const nap_rtl *r, const char *dir, nap_buf *lis
     char name[96];
     size_t len = 0;
     nap_status status = NAP_OK;
-    for (const char *p = r->text.data; status == NAP_OK && (p = next_module(p, &len, name)) != NULL;
-         p += len) {
-        while (*p == '\n') { /* blank lines between modules */
-            p++;
-            len--;
-        }
-        nap_buf path = {0};
+    /* The design's comment heads every file. */
+    const char *p = r->text.data, *blank = strstr(p, "\n\n");
+    const size_t head = *p == '/' && blank != NULL ? (size_t)(blank - p) + 1 : 0;
+    for (p += head; status == NAP_OK && (p = next_module(p, &len, name)) != NULL; p += len) {
+        nap_buf path = {0}, text = {0};
+        nap_buf_put(&text, r->text.data, head);
+        nap_buf_put(&text, p + (head == 0), len - (head == 0)); /* a blank line between them */
         nap_buf_printf(&path, "%s/%s.v", dir, name);
-        status = path.failed ? nap_fail_memory(e, 128, "a file's name")
-                             : nap_write_whole(path.data, p, len, e);
+        status = path.failed || text.failed ? nap_fail_memory(e, len, "a file")
+                                            : nap_write_whole(path.data, text.data, text.len, e);
         nap_buf_free(&path);
+        nap_buf_free(&text);
         nap_buf_printf(list, "%s.v\n", name);
     }
     if (status == NAP_OK && list->failed) status = nap_fail_memory(e, list->len, "the file list");

@@ -151,8 +151,33 @@ static const char *measure_ports(const char *text, const char *end, size_t *wide
     return text;
 }
 
-/* Puts the ports of every module in columns. */
-static void align_ports(nap_buf *b)
+/* A line of at most LINE_MAX_CHARS, the rest below it, four further in. Breaks at spaces. */
+static void put_line(nap_buf *b, const char *line, size_t len)
+{
+    enum { LINE_MAX_CHARS = 100 };
+    size_t indent = 0, room = LINE_MAX_CHARS;
+    while (indent < len && line[indent] == ' ') indent++;
+    const bool comment = len >= indent + 2 && memcmp(line + indent, "//", 2) == 0;
+    while (len > room && !comment) {
+        size_t cut = room;
+        const size_t least = room == LINE_MAX_CHARS ? indent : 0;
+        while (cut > least && line[cut] != ' ') cut--;
+        if (cut <= least) break;
+        nap_buf_put(b, line, cut);
+        if (room == LINE_MAX_CHARS) { /* what follows is indented here, not in the text */
+            room -= indent + 4;
+            indent += 4;
+        }
+        nap_buf_printf(b, "\n%*s", (int)indent, "");
+        line += cut + 1;
+        len -= cut + 1;
+    }
+    nap_buf_put(b, line, len);
+    nap_buf_putc(b, '\n');
+}
+
+/* Puts the ports of every module in columns, and breaks long lines. */
+static void lay_out(nap_buf *b)
 {
     nap_buf out = {0};
     const char *at = b->data, *const end = b->data + b->len;
@@ -169,9 +194,10 @@ static void align_ports(nap_buf *b)
             nap_buf_put(&out, p.name, p.name_len);
             nap_buf_putc(&out, '\n');
         }
-        const size_t len = at < end ? strcspn(at, "\n") + 1 : 0;
-        nap_buf_put(&out, at, len);
-        at += len;
+        if (at >= end) break;
+        const size_t len = strcspn(at, "\n");
+        put_line(&out, at, len);
+        at += len + 1;
     }
     if (out.failed) {
         nap_buf_free(&out);
@@ -184,7 +210,7 @@ static void align_ports(nap_buf *b)
 
 nap_status nap_v_done(nap_rtl *r, nap_error *e)
 {
-    if (!r->text.failed) align_ports(&r->text);
+    if (!r->text.failed) lay_out(&r->text);
     if (!r->text.failed) return NAP_OK;
     return nap_fail_memory(e, r->text.cap, "the Verilog text");
 }

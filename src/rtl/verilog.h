@@ -23,7 +23,7 @@ bool nap_v_header(nap_rtl *r, const nap_core *c);
 unsigned nap_v_log2(unsigned values);
 unsigned nap_v_bits(unsigned values);
 
-/* An emitter's end: ports in columns. NAP_ERR_MEMORY if the text failed. */
+/* An emitter's end: ports in columns, long lines broken. NAP_ERR_MEMORY if the text failed. */
 nap_status nap_v_done(nap_rtl *r, nap_error *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* The LUT array's Verilog: lint, some tiles of some corners, a fault that has to be noticed, and
  * what nap_rtl_write() leaves. At length: test_full_lut_array. */
 #include "array_cosim.h"
+#include "lut_corners.h"
 
 static const char *const linted[] = {
     "m=2 n=64",
@@ -86,16 +87,58 @@ static void test_text(void **state)
         adders++;
     assert_int_equal(adders, 1);
     for (size_t i = 0; i < a.units; i++) assert_true(nap_rtl_has_module(&a, a.unit[i].module));
-    for (const char *p = a.text.data; *p != '\0'; p += strcspn(p, "\n") + 1)
-        if (strcspn(p, "\n") > 100) fail_msg("a line of %zu characters", strcspn(p, "\n"));
     nap_rtl_free(&a);
     nap_rtl_free(&b);
+}
+
+/* Every corner's text is one that a person can read. */
+static void test_lines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LUT_CORNERS + PRECOMPUTE_CORNERS; i++) {
+        const bool array = i < LUT_CORNERS;
+        const char *text = array ? lut_corners[i].text : precompute_corners[i - LUT_CORNERS];
+        const nap_core core = corner_design(text);
+        nap_rtl r = {0};
+        nap_error e = {0};
+        assert_int_equal(array ? nap_rtl_array(&core, &r, &e) : nap_rtl_precompute(&core, &r, &e),
+                         NAP_OK);
+        for (const char *p = r.text.data; *p != '\0'; p += strcspn(p, "\n") + 1)
+            if (strcspn(p, "\n") > 100) fail_msg("%s: %.200s", text, p);
+        nap_rtl_free(&r);
+    }
+}
+
+/* The file lists of a written design hold all it needs. */
+static void test_written(void **state)
+{
+    (void)state;
+    if (!corner_tool("verilator")) skip();
+    const nap_core core = corner_design("m=2 n=2 wbits=2");
+    nap_error e = {0};
+    char *folder = NULL;
+    assert_int_equal(nap_cosim_folder(&folder, &e), NAP_OK);
+    if (nap_rtl_write(&core, folder, 10, 1, &e) != NAP_OK) fail_msg("%s", e.text);
+    static const char *const tops[] = {"corner_array", "corner_core"};
+    for (size_t i = 0; i < 2; i++) {
+        char list[32];
+        nap_buf said = {0};
+        int code = 1;
+        snprintf(list, sizeof list, "%s.f", tops[i]);
+        const char *const argv[] = {"verilator", "--lint-only", "-Wall", "--top-module",
+                                    tops[i],     "-f",          list,    NULL};
+        assert_int_equal(nap_process_run(argv, folder, &said, &code, NULL, &e), NAP_OK);
+        if (code != 0) fail_msg("%s: %.400s", list, said.data != NULL ? said.data : "");
+        nap_buf_free(&said);
+    }
+    nap_cosim_forget(folder);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),           cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_text),           cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_written),        cmocka_unit_test(test_lint),
         cmocka_unit_test(test_yosys),          cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_second_opinion), cmocka_unit_test(test_fault_is_noticed),
     };
