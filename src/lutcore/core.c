@@ -34,7 +34,7 @@ nap_core nap_core_default(void)
         .c_regs = 8,
         .s_regs = 8,
         .bus_bytes = 32,
-        .mem_latency = 8,
+        .mem_latency = 2,
     };
 }
 
