@@ -13,6 +13,7 @@ typedef struct fused {
     unsigned frac, sig; /* of a term: fraction bits and all bits of its significand */
     int term, acc;      /* added to the exponent fields' sums, so that the lowest is 1 or more */
     unsigned exp;       /* bits of an aligned exponent */
+    unsigned field;     /* bits of a term's exponent field, or sum of two */
     unsigned below;     /* places below the binary point of the aligned frame */
     unsigned frame;     /* bits of an aligned magnitude */
     unsigned sum;       /* bits of the sum, sign included */
@@ -49,6 +50,7 @@ static void measure(const nap_rtl_fused *f, fused *m)
     const int shift = (1 << f->shift_bits) - 1, acc_most = top_field(f->out) + m->acc,
               term_most = factors * top_field(f->in) + m->term + shift;
     m->exp = nap_v_log2((unsigned)(term_most > acc_most ? term_most : acc_most) + 1);
+    m->field = product ? f->in.exp + 1 : f->in.exp;
     m->below = f->out.man + nap_fused_guard(f->out.man);
     m->frame = m->below + m->sig - m->frac;
     m->sum = m->frame + nap_v_log2(f->n + 1) + 1;
@@ -87,7 +89,7 @@ static void put_fields(nap_buf *b, nap_rtl_fp f, const char *p, const char *v, u
               vars);
 }
 
-/* Wires t<i>_*: neg, mag, x, bad (NaN), inf of term i, from its factors. */
+/* Wires t<i>_*: neg, mag, x (its exponent field; 0: value zero), nan, inf of term i. */
 static void put_term(nap_buf *b, const fused *m, unsigned i)
 {
     const nap_rtl_fused *f = m->f;
@@ -112,18 +114,15 @@ static void put_term(nap_buf *b, const fused *m, unsigned i)
                              {"half", NULL, m->sig / 2},
                              {"apad", NULL, m->sig - f->in.man - 1},
                              {"wpad", NULL, m->sig - f->int_bits},
-                             {"xh", NULL, m->exp - 1},
-                             {"xpad", NULL, m->exp - f->in.exp},
-                             {"spad", NULL, m->exp - f->shift_bits},
-                             {"exp", NULL, m->exp},
-                             {"bias", NULL, constant(m->term, m->exp)},
+                             {"xh", NULL, m->field - 1},
+                             {"field", NULL, m->field},
                              {0}};
     if (f->term == NAP_RTL_TERM_PRODUCT) {
         put_fields(b, f->in, c, "terms_i", at + width);
         nap_v_put(b,
                   "  wire @t@_neg = terms_i[@as@] ^ terms_i[@bs@];\n"
                   "  wire [@mh@:0] @t@_mag = {@half@'d0, @a@_sig} * {@half@'d0, @b@_sig};\n"
-                  "  wire [@xh@:0] @t@_sum = {@xpad@'d0, @a@_field} + {@xpad@'d0, @b@_field}",
+                  "  wire [@xh@:0] @t@_field = {1'b0, @a@_field} + {1'b0, @b@_field};\n",
                   vars);
     } else if (f->term == NAP_RTL_TERM_INTEGER) {
         nap_v_put(b,
@@ -136,17 +135,11 @@ static void put_term(nap_buf *b, const fused *m, unsigned i)
     } else {
         nap_v_put(b,
                   "  wire @t@_neg = terms_i[@as@];\n"
-                  "  wire [@mh@:0] @t@_mag = @a@_sig;\n",
+                  "  wire [@mh@:0] @t@_mag = @a@_sig;\n"
+                  "  wire [@xh@:0] @t@_field = @a@_field;\n",
                   vars);
     }
-    if (f->term != NAP_RTL_TERM_PRODUCT)
-        nap_v_put(b,
-                  m->exp > f->in.exp ? "  wire [@xh@:0] @t@_sum = {@xpad@'d0, @a@_field}"
-                                     : "  wire [@xh@:0] @t@_sum = @a@_field",
-                  vars);
-    if (f->shift_bits > 0) nap_v_put(b, " + {@spad@'d0, shift_i}", vars);
-    if (m->term != 0) nap_v_put(b, " + @exp@'d@bias@", vars);
-    nap_v_put(b, ";\n  wire [@xh@:0] @t@_x = @t@_sum & {@exp@{|@t@_mag}};\n", vars);
+    nap_v_put(b, "  wire [@xh@:0] @t@_x = @t@_field & {@field@{|@t@_mag}};\n", vars);
     const bool infinities = !f->in.finite_only;
     if (f->term == NAP_RTL_TERM_PRODUCT)
         nap_v_put(b,
@@ -170,15 +163,21 @@ static void put_term(nap_buf *b, const fused *m, unsigned i)
 }
 
 /* Wires <p>_v, <p>_carry: the operand in the common frame, ones' complement if negative. `frac` and
- * `sig` are its magnitude's bits. */
-static void put_align(nap_buf *b, const fused *m, const char *p, unsigned frac, unsigned sig)
+ * `sig` are its magnitude's bits; its exponent has `exp` bits and is `top` less than the largest.
+ */
+static void put_align(nap_buf *b, const fused *m, const char *p, const char *top, unsigned exp,
+                      unsigned frac, unsigned sig)
 {
     const unsigned up = m->below > frac ? m->below - frac : 0,
                    drop = frac > m->below ? frac - m->below : 0, bits = sig + up,
                    kept = bits - drop;
     char wide[24];
     (void)snprintf(wide, sizeof wide, "%s_wide", p);
-    nap_buf_printf(b, "  wire [%u:0] %s_far = x_max - %s_x;\n", m->exp - 1, p, p);
+    if (m->exp > exp)
+        nap_buf_printf(b, "  wire [%u:0] %s_far = %s - {%u'd0, %s_x};\n", m->exp - 1, p, top,
+                       m->exp - exp, p);
+    else
+        nap_buf_printf(b, "  wire [%u:0] %s_far = %s - %s_x;\n", m->exp - 1, p, top, p);
     if (up > 0)
         nap_buf_printf(b, "  wire [%u:0] %s = {%s_mag, %u'd0};\n", bits - 1, wide, p, up);
     else
@@ -193,23 +192,41 @@ static void put_align(nap_buf *b, const fused *m, const char *p, unsigned frac, 
                    m->sum, p);
 }
 
-/* The largest of x_0 .. x_n: a tree. */
+/* The largest exponent: of the terms' fields by a tree; then, in the common bias, of that and the
+ * accumulator's. Distances of terms are counted between fields too: t_top - field. */
 static void put_largest(nap_buf *b, const fused *m)
 {
-    unsigned n = m->f->n + 1, level = 0;
-    nap_buf_printf(b, "  wire [%u:0] x0_0 = c_x;\n", m->exp - 1);
-    for (unsigned i = 1; i < n; i++)
-        nap_buf_printf(b, "  wire [%u:0] x0_%u = t%u_x;\n", m->exp - 1, i, i - 1);
+    const nap_rtl_fused *f = m->f;
+    unsigned n = f->n, level = 0;
+    for (unsigned i = 0; i < n; i++)
+        nap_buf_printf(b, "  wire [%u:0] x0_%u = t%u_x;\n", m->field - 1, i, i);
     for (; n > 1; n = (n + 1) / 2, level++) {
         for (unsigned i = 0; i < n / 2; i++)
             nap_buf_printf(b, "  wire [%u:0] x%u_%u = x%u_%u > x%u_%u ? x%u_%u : x%u_%u;\n",
-                           m->exp - 1, level + 1, i, level, 2 * i, level, 2 * i + 1, level, 2 * i,
+                           m->field - 1, level + 1, i, level, 2 * i, level, 2 * i + 1, level, 2 * i,
                            level, 2 * i + 1);
         if (n % 2)
-            nap_buf_printf(b, "  wire [%u:0] x%u_%u = x%u_%u;\n", m->exp - 1, level + 1, n / 2,
+            nap_buf_printf(b, "  wire [%u:0] x%u_%u = x%u_%u;\n", m->field - 1, level + 1, n / 2,
                            level, n - 1);
     }
-    nap_buf_printf(b, "  wire [%u:0] x_max = x%u_0;\n", m->exp - 1, level);
+    const nap_vvar vars[] = {{"xh", NULL, m->exp - 1},
+                             {"exp", NULL, m->exp},
+                             {"level", NULL, level},
+                             {"pad", NULL, m->exp - m->field},
+                             {"spad", NULL, m->exp - f->shift_bits},
+                             {"bias", NULL, constant(m->term, m->exp)},
+                             {0}};
+    nap_v_put(b, "  wire [@xh@:0] t_bias = @exp@'d@bias@", vars);
+    if (f->shift_bits > 0) nap_v_put(b, " + {@spad@'d0, shift_i}", vars);
+    nap_v_put(b,
+              m->exp > m->field ? ";\n  wire [@xh@:0] t_max = ({@pad@'d0, x@level@_0} + t_bias)"
+                                : ";\n  wire [@xh@:0] t_max = (x@level@_0 + t_bias)",
+              vars);
+    nap_v_put(b,
+              " & {@exp@{|x@level@_0}};\n"
+              "  wire [@xh@:0] x_max = c_x > t_max ? c_x : t_max;\n"
+              "  wire [@xh@:0] t_top = x_max - t_bias;\n",
+              vars);
 }
 
 static void put_specials(nap_buf *b, const fused *m)
@@ -342,11 +359,11 @@ const char *nap_rtl_fp_fused(nap_rtl *r, const nap_rtl_fused *f, char name[96])
     nap_buf_puts(b, "\n  // Largest exponent.\n");
     put_largest(b, &m);
     nap_buf_puts(b, "\n  // Alignment.\n");
-    put_align(b, &m, "c", f->out.man, f->out.man + 1);
+    put_align(b, &m, "c", "x_max", m.exp, f->out.man, f->out.man + 1);
     for (unsigned i = 0; i < f->n; i++) {
         char p[16];
         (void)snprintf(p, sizeof p, "t%u", i);
-        put_align(b, &m, p, m.frac, m.sig);
+        put_align(b, &m, p, "t_top", m.field, m.frac, m.sig);
     }
     nap_v_put(b, "  wire [@sumh@:0] total = c_v", vars);
     for (unsigned i = 0; i < f->n; i++) nap_buf_printf(b, " + t%u_v", i);

@@ -68,8 +68,8 @@ static const fault faults[] = {
     {"m=1 n=2 act=f16 acc=f32", "& {2{finite}}", "& {2{1'b1}}"},
     {"m=1 n=2 act=f16 acc=f32", "{8{&term_i[15:10]}}", "8'd0"},
     {"m=1 n=2 act=f16 acc=f32 fpsum=fused", "t0_neg & ~t0_wide_t", "t0_neg"},
-    {"m=1 n=2 act=f16 acc=f32 fpsum=fused", "x0_0 > x0_1", "x0_0 < x0_1"},
-    {"m=1 n=2 act=f16 acc=f32 fpsum=fused", "& {8{|t0_mag}}", "& {8{1'b1}}"},
+    {"m=1 n=2 act=f16 acc=f32 fpsum=fused", "c_x > t_max", "c_x < t_max"},
+    {"m=1 n=2 act=f16 acc=f32 fpsum=fused", "& {5{|t0_mag}}", "& {5{1'b1}}"},
     {"m=1 n=2 act=f16 acc=f16 fpsum=fused", "(plus_inf & minus_inf) |", "1'b0 |"},
 };
 
