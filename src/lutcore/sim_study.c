@@ -419,6 +419,66 @@ nap_status nap_study_registers(const char *configs, nap_buf *csv, nap_error *e)
     return csv->failed ? nap_fail_memory(e, csv->len, "a table") : NAP_OK;
 }
 
+/* ---- kernels */
+
+static nap_status kernel_row(const nap_machine *m, unsigned act, unsigned wbits, double *base,
+                             nap_buf *csv, nap_error *e)
+{
+    const nap_layer l = {.name = "kernel",
+                         .kind = NAP_LAYER_MPGEMM,
+                         .m = 2048,
+                         .n = 27648,
+                         .k = 5120,
+                         .wbits = wbits,
+                         .act_bits = act,
+                         .batch = 1,
+                         .count = 1,
+                         .fuses = true};
+    const nap_precompute_mode pre = m->lut ? NAP_PRE_FUSED : NAP_PRE_NONE;
+    nap_simrow t, c;
+    NAP_TRY(nap_sim_tile_layer(m, &l, pre, NULL, &t, e));
+    NAP_TRY(nap_sim_cycle_layer(m, &l, pre, NULL, &c, e));
+    if (*base == 0) *base = c.cycles;
+    nap_buf_printf(csv, "%s,%u,%u,%u,%u,%.0f,%.0f,%.0f,%.4f,%.4f,%ux%ux%u,%s\n",
+                   m->lut ? "lut" : "mac", act, wbits, m->array_scale, m->regs_scale, t.closed,
+                   t.cycles, c.cycles, c.utilisation, *base / c.cycles, c.plan.tm, c.plan.tn,
+                   c.plan.tk, c.bound);
+    return NAP_OK;
+}
+
+/* FP16 activations; INT8 ones give the same cycles, since tables are equally wide. */
+static nap_status lut_kernels(const char *configs, double *base, nap_buf *csv, nap_error *e)
+{
+    static const unsigned widths[] = {1, 2, 4};
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (unsigned array = 1; array <= 8; array *= 2)
+            for (unsigned regs = 1; regs <= 2; regs++) {
+                nap_machine m;
+                char name[16];
+                snprintf(name, sizeof name, "a100-lut-%ux", array);
+                NAP_TRY(load_machine(configs, name, &m, e));
+                m.wbits = widths[w];
+                m.act_bits = 16;
+                m.regs_scale = regs;
+                NAP_TRY(kernel_row(&m, 16, widths[w], base, csv, e));
+            }
+    return NAP_OK;
+}
+
+nap_status nap_study_kernels(const char *configs, nap_buf *csv, nap_error *e)
+{
+    nap_machine f16, s8;
+    double base = 0;
+    NAP_TRY(load_machine(configs, "a100", &f16, e));
+    NAP_TRY(load_machine(configs, "a100-int8", &s8, e));
+    nap_buf_puts(csv, "cores,act_bits,wbits,array_scale,regs_scale,ideal_cycles,tile_cycles,"
+                      "cycle_cycles,of_peak,speedup_over_f16_mac,tile,bound\n");
+    NAP_TRY(kernel_row(&f16, 16, 16, &base, csv, e));
+    NAP_TRY(kernel_row(&s8, 8, 8, &base, csv, e));
+    NAP_TRY(lut_kernels(configs, &base, csv, e));
+    return csv->failed ? nap_fail_memory(e, csv->len, "a table") : NAP_OK;
+}
+
 /* ---- agreement */
 
 nap_status nap_study_agreement(const char *configs, nap_buf *csv, nap_error *e)

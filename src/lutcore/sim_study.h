@@ -15,6 +15,9 @@ nap_status nap_study_models(const char *configs, nap_buf *csv, nap_error *e);
 /* Arrays of 1X to 8X beside register files of 1X to 8X on the A100, by the tile simulator, with the
  * area of both. */
 nap_status nap_study_registers(const char *configs, nap_buf *csv, nap_error *e);
+/* The paper's kernel study (its Figure 15): LLAMA2-13B's 2048 x 27648 x 5120 on MAC cores and on
+ * LUT arrays of 1X to 8X, each rated at the weights' own width, with one and two register files. */
+nap_status nap_study_kernels(const char *configs, nap_buf *csv, nap_error *e);
 /* Closed form, tile and cycle simulator on a grid of small products and machines. */
 nap_status nap_study_agreement(const char *configs, nap_buf *csv, nap_error *e);
 

@@ -149,6 +149,16 @@ static void registers(void **state)
     nap_buf_free(&text);
 }
 
+static void kernels(void **state)
+{
+    (void)state;
+    nap_buf text = {0};
+    nap_error e = {0};
+    if (nap_study_kernels(at("configs"), &text, &e) != NAP_OK) fail_msg("%s", e.text);
+    settle("share/lutcore/sim_kernels.csv", &text);
+    nap_buf_free(&text);
+}
+
 static void layer_tables(void **state)
 {
     (void)state;
@@ -186,9 +196,13 @@ static void missing_files_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_points), cmocka_unit_test(agreement),
-        cmocka_unit_test(whole_models),     cmocka_unit_test(layer_tables),
-        cmocka_unit_test(registers),        cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(published_points),
+        cmocka_unit_test(agreement),
+        cmocka_unit_test(whole_models),
+        cmocka_unit_test(layer_tables),
+        cmocka_unit_test(registers),
+        cmocka_unit_test(kernels),
+        cmocka_unit_test(missing_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
