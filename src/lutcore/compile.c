@@ -275,8 +275,6 @@ typedef struct choice {
 static nap_status consider(nap_lplan p, const nap_lgemm *g, nap_lcode *code, choice *best,
                            nap_error *e)
 {
-    p.buffers = 2;
-    if (!fits_registers(&p)) p.buffers = 1;
     if (!fits_registers(&p)) return NAP_OK;
     choose_chunk(&p);
     NAP_TRY(place(&p, g, e));
@@ -288,25 +286,42 @@ static nap_status consider(nap_lplan p, const nap_lgemm *g, nap_lcode *code, cho
     return NAP_OK;
 }
 
-static nap_status choose(const nap_lplan *start, const nap_lgemm *g, nap_lcode *code, choice *best,
-                         nap_error *e)
+static bool agrees(const nap_lplan *p, const nap_lwant *w)
+{
+    return (w->tm == 0 || w->tm == p->tm) && (w->tn == 0 || w->tn == p->tn) &&
+           (w->l == 0 || w->l == p->l) && (w->buffers == 0 || w->buffers == p->buffers) &&
+           (w->source == 0 || w->source == p->source + 1u);
+}
+
+/* The l of a plan whose other choices are made: every power of two up to 8. */
+static nap_status choose_depth(nap_lplan p, const nap_lgemm *g, const nap_lwant *want,
+                               nap_lcode *code, choice *best, nap_error *e)
+{
+    for (p.l = 1; p.l <= 8 && p.l <= p.kb; p.l *= 2) {
+        /* One buffer only where two do not fit: it is never faster. */
+        p.buffers = want->buffers > 0 ? want->buffers : 2;
+        if (want->buffers == 0 && !fits_registers(&p)) p.buffers = 1;
+        if (agrees(&p, want)) NAP_TRY(consider(p, g, code, best, e));
+    }
+    return NAP_OK;
+}
+
+static nap_status choose(const nap_lplan *start, const nap_lgemm *g, const nap_lwant *want,
+                         nap_lcode *code, choice *best, nap_error *e)
 {
     static const nap_lsource with[] = {NAP_LSRC_MAKE, NAP_LSRC_TABLES, NAP_LSRC_KEPT};
     static const nap_lsource without[] = {NAP_LSRC_ACTS, NAP_LSRC_KEPT};
-    const nap_lsource *sources = start->tables ? with : without;
-    for (unsigned s = 0; s < (start->tables ? 3u : 2u); s++)
-        for (unsigned tm = 1; tm <= 8 && tm <= start->mb; tm *= 2)
-            for (unsigned tn = 1; tn <= 8 && tn <= start->nb; tn *= 2)
-                for (unsigned l = 1; l <= 8 && l <= start->kb; l *= 2) {
-                    nap_lplan p = *start;
-                    p.source = sources[s];
-                    p.tm = tm;
-                    p.tn = tn;
-                    p.l = l;
-                    NAP_TRY(consider(p, g, code, best, e));
-                }
-    /* One fragment of each kind fits every design. */
-    return NAP_OK;
+    nap_lplan p = *start;
+    for (unsigned s = 0; s < (start->tables ? 3u : 2u); s++) {
+        p.source = start->tables ? with[s] : without[s];
+        for (p.tm = 1; p.tm <= 8 && p.tm <= p.mb; p.tm *= 2)
+            for (p.tn = 1; p.tn <= 8 && p.tn <= p.nb; p.tn *= 2)
+                NAP_TRY(choose_depth(p, g, want, code, best, e));
+    }
+    /* Without wishes there is one: one fragment of each kind fits every design. */
+    if (best->found) return NAP_OK;
+    return nap_fail(e, NAP_ERR_LIMIT, NAP_NO_OFFSET, "design %s: no such plan fits its registers",
+                    start->core->name);
 }
 
 static nap_status encode(const nap_lcode *code, nap_program *out, nap_error *e)
@@ -350,6 +365,13 @@ static nap_status build(const choice *best, const nap_lgemm *g, nap_lcode *code,
 nap_status nap_lgemm_compile(const nap_lgemm *g, const nap_core *c, nap_lcompiled *out,
                              nap_error *e)
 {
+    const nap_lwant any = {0};
+    return nap_lgemm_compile_as(g, c, &any, out, e);
+}
+
+nap_status nap_lgemm_compile_as(const nap_lgemm *g, const nap_core *c, const nap_lwant *want,
+                                nap_lcompiled *out, nap_error *e)
+{
     *out = (nap_lcompiled){0};
     NAP_TRY(nap_core_check(c, c->name, e));
     NAP_TRY(check_product(g, e));
@@ -367,7 +389,7 @@ nap_status nap_lgemm_compile(const nap_lgemm *g, const nap_core *c, nap_lcompile
     NAP_TRY(check_exact(&p, g, e));
     nap_lcode code = {0};
     choice best = {.found = false};
-    nap_status status = choose(&p, g, &code, &best, e);
+    nap_status status = choose(&p, g, want, &code, &best, e);
     if (status == NAP_OK) status = build(&best, g, &code, out, e);
     nap_free(code.v);
     if (status != NAP_OK) nap_lcompiled_free(out);

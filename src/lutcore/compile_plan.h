@@ -40,6 +40,15 @@ typedef struct nap_lplan {
     uint32_t a_at, t_at, w_at, s_at, start_at, out_at, end;
 } nap_lplan;
 
+/* nap_lgemm_compile, but only plans that agree with `want` are considered: zero fields agree with
+ * anything. NAP_ERR_LIMIT if the design's registers hold none of them. */
+typedef struct nap_lwant {
+    unsigned tm, tn, l, buffers;
+    unsigned source; /* nap_lsource + 1 */
+} nap_lwant;
+nap_status nap_lgemm_compile_as(const nap_lgemm *g, const nap_core *c, const nap_lwant *want,
+                                nap_lcompiled *out, nap_error *e);
+
 /* A program before encoding. */
 typedef struct nap_lcode {
     nap_linst *v;
