@@ -387,6 +387,7 @@ nap_status nap_flow_map(const nap_flow *f, const nap_unit_text *u, nap_mapped *o
                    out->recipe, (unsigned long long)out->cells, out->area, out->delay_ns,
                    out->leakage_w, out->seconds);
     s = write_text(out->dir, "result.txt", &b, e);
+    if (s == NAP_OK) (void)parse_result(b.data, out); /* rounded as the cache will give it */
     nap_buf_free(&b);
     return s;
 }
@@ -421,6 +422,14 @@ static uint64_t put_tree(nap_buf *b, const nap_library *l, uint64_t readers)
     return total;
 }
 
+static bool parse_tree(const char *text, nap_fanout *t)
+{
+    unsigned long long cells;
+    const int n = sscanf(text, "%llu %lf %lf %lf", &cells, &t->area, &t->still_w, &t->change_w);
+    t->cells = n == 4 ? cells : 0;
+    return n == 4;
+}
+
 nap_status nap_flow_fanout(const nap_flow *f, uint64_t readers, nap_fanout *out, nap_error *e)
 {
     memset(out, 0, sizeof *out);
@@ -436,12 +445,10 @@ nap_status nap_flow_fanout(const nap_flow *f, uint64_t readers, nap_fanout *out,
     nap_hash_name(h, name);
     (void)snprintf(kept, sizeof kept, "%s/%s.tree", f->cache, name);
     if (nap_read_whole(kept, 256, &text, &len, NULL) == NAP_OK) {
-        unsigned long long cells;
-        const int n =
-            sscanf(text, "%llu %lf %lf %lf", &cells, &out->area, &out->still_w, &out->change_w);
+        const bool good = parse_tree(text, out);
         nap_free(text);
-        out->cells = cells;
-        if (n == 4) return NAP_OK;
+        text = NULL;
+        if (good) return NAP_OK;
     }
     nap_buf net = {0};
     out->cells = put_tree(&net, l, readers);
@@ -469,6 +476,7 @@ nap_status nap_flow_fanout(const nap_flow *f, uint64_t readers, nap_fanout *out,
     nap_buf_printf(&b, "%llu %.6f %.9e %.9e\n", (unsigned long long)out->cells, out->area,
                    out->still_w, out->change_w);
     s = b.failed ? nap_fail_memory(e, b.len, "tree") : nap_write_whole(kept, b.data, b.len, e);
+    if (s == NAP_OK) (void)parse_tree(b.data, out);
     nap_buf_free(&b);
     return s;
 }

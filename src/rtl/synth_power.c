@@ -314,6 +314,7 @@ nap_status nap_flow_power(const nap_flow *f, const nap_unit_text *u, const nap_m
     char path[600], text[32];
     known_path(m, key, path);
     (void)snprintf(text, sizeof text, "%.9e\n", *watts);
+    *watts = strtod(text, NULL); /* rounded as the cache will give it */
     return nap_write_whole(path, text, strlen(text), e);
 }
 
