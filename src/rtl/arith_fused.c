@@ -130,7 +130,8 @@ static void put_term(nap_buf *b, const fused *m, unsigned i)
                   "  wire [@bh@:0] @b@_abs = (@b@_int ^ {@bits@{@b@_int[@b1@]}}) + {@b1@'d0, "
                   "@b@_int[@b1@]};\n"
                   "  wire @t@_neg = terms_i[@as@] ^ @b@_int[@b1@];\n"
-                  "  wire [@mh@:0] @t@_mag = {@apad@'d0, @a@_sig} * {@wpad@'d0, @b@_abs};\n",
+                  "  wire [@mh@:0] @t@_mag = {@apad@'d0, @a@_sig} * {@wpad@'d0, @b@_abs};\n"
+                  "  wire [@xh@:0] @t@_field = @a@_field;\n",
                   vars);
     } else {
         nap_v_put(b,
