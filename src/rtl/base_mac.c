@@ -20,7 +20,7 @@ static booth booth_of(const nap_base *b, unsigned bits)
 {
     booth t = {.bits = bits, .digits = (bits + 1) / 2};
     const uint64_t most = ((UINT64_C(1) << (2 * t.digits)) - 1) / 3 * b->c->depth;
-    while (t.ones < 64 && most >> t.ones != 0) t.ones++;
+    while (t.ones < b->acc && most >> t.ones != 0) t.ones++;
     return t;
 }
 
@@ -74,7 +74,8 @@ static void put_column(nap_base *b, const booth *t)
 static void put_element(nap_base *b, const booth *t)
 {
     nap_buf *const out = &b->r->text;
-    const unsigned act = b->act, width = b->term > 0 ? b->term : b->acc;
+    const unsigned act = b->act, width = b->term > 0 ? b->term : b->acc,
+                   most = act + 1 < width ? act + 1 : width;
     nap_heap *const h = nap_heap_new(width);
     nap_buf_printf(out,
                    "\n"
@@ -90,21 +91,31 @@ static void put_element(nap_base *b, const booth *t)
         nap_buf_printf(out, "  input  [%u:0] c_i,\n  output [%u:0] c_o\n);\n", width - 1,
                        width - 1);
     for (unsigned d = 0; d < b->c->depth; d++) {
-        /* Once and twice the activation, of act + 1 bits. */
-        nap_buf_printf(out,
-                       "  wire [%u:0] a%u = {x_i[%u], x_i[%u:%u]};\n"
-                       "  wire [%u:0] b%u = {x_i[%u:%u], 1'b0};\n",
-                       act, d, (d + 1) * act - 1, (d + 1) * act - 1, d * act, act, d,
-                       (d + 1) * act - 1, d * act);
+        /* Once and twice the activation, of act + 1 bits or as many as the sum has. */
+        const unsigned low = d * act;
+        if (most > act)
+            nap_buf_printf(out, "  wire [%u:0] a%u = {x_i[%u], x_i[%u:%u]};\n", act, d,
+                           low + act - 1, low + act - 1, low);
+        else
+            nap_buf_printf(out, "  wire [%u:0] a%u = x_i[%u:%u];\n", most - 1, d, low + most - 1,
+                           low);
+        nap_buf_printf(out, "  wire [%u:0] b%u = {x_i[%u:%u], 1'b0};\n", most - 1, d,
+                       low + most - 2, low);
         for (unsigned g = 0; g < t->digits; g++) {
-            const unsigned at = 3 * (d * t->digits + g);
+            /* Places at and above the sum's width are not made. */
+            const unsigned at = 3 * (d * t->digits + g), room = width - 2 * g,
+                           bits = act + 1 < room ? act + 1 : room;
             char name[24];
             (void)snprintf(name, sizeof name, "m%u_%u", d, g);
             nap_buf_printf(out,
-                           "  wire [%u:0] %s = (({%u{col_i[%u]}} & a%u) | ({%u{col_i[%u]}} & "
-                           "b%u)) ^ {%u{col_i[%u]}};\n",
-                           act, name, act + 1, at, d, act + 1, at + 1, d, act + 1, at + 2);
-            nap_heap_signed(h, name, 0, act + 1, 2 * g);
+                           "  wire [%u:0] %s = (({%u{col_i[%u]}} & a%u[%u:0]) | ({%u{col_i[%u]}} & "
+                           "b%u[%u:0]))\n    ^ {%u{col_i[%u]}};\n",
+                           bits - 1, name, bits, at, d, bits - 1, bits, at + 1, d, bits - 1, bits,
+                           at + 2);
+            if (bits < act + 1)
+                nap_heap_unsigned(h, name, 0, bits, 2 * g);
+            else
+                nap_heap_signed(h, name, 0, bits, 2 * g);
         }
     }
     nap_heap_unsigned(h, "col_i", 3 * b->c->depth * t->digits, t->ones, 0);

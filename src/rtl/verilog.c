@@ -48,6 +48,10 @@ static const char *method_words(const nap_core *c)
         return "conventional look-up: full tables made inside";
     case NAP_METHOD_UNPU:
         return "UNPU-style look-up: full tables made inside, planes of two's complement";
+    case NAP_METHOD_UNPU_HALF:
+        return "UNPU-style look-up: half tables made inside, weights remapped inside";
+    case NAP_METHOD_UNPU_REMAP:
+        return "UNPU-style look-up: half tables made inside, weights remapped beforehand";
     case NAP_METHOD_ADD:
         return "bit-serial addition";
     case NAP_METHOD_MAC:

@@ -57,7 +57,7 @@ static const fault faults[] = {
     /* a plane alone is not doubled */
     {"method=add m=1 n=2 depth=3 wbits=3", " | {1'b0, single}", " | {single, 1'b0}"},
     /* the row's sum is not needed but in a plane alone */
-    {"method=add m=1 n=2 depth=3 wbits=2", "{5{single_i}}", "{5{negate_i}}"},
+    {"method=add m=1 n=2 depth=3 wbits=2", "{10{single_i}}", "{10{negate_i}}"},
     /* half tables: a complemented entry is negated */
     {"method=unpu_half m=1 n=2 wbits=2", "negative = ~plane", "negative =  plane"},
     {"method=unpu_remap m=1 n=2 wbits=2", "^ {10{col_i[8]}}", "^ {10{col_i[7]}}"},
