@@ -28,9 +28,10 @@ typedef struct nap_lut_gemm {
     const char *a, *w, *o; /* int8 [M,K], uint8 [N,K], result (NULL: not written) */
     const char *config;    /* NULL: the default design */
     nap_lut_target target;
-    unsigned bits; /* 1..8; the default design takes 1..4 */
-    int zero;      /* Z, -256..511 */
-    bool pm1;      /* 1 bit: codes 0, 1 mean -1, +1; 2 bits: codes 0, 1, 2 mean -1, 0, +1 */
+    unsigned bits;   /* 1..8; the default design takes 1..4 */
+    int zero;        /* Z, -256..511 */
+    bool pm1;        /* 1 bit: codes 0, 1 mean -1, +1; 2 bits: codes 0, 1, 2 mean -1, 0, +1 */
+    const char *vcd; /* NAP_LUT_RTL: a waveform to write; NULL: none */
     uint64_t reserved[4];
 } nap_lut_gemm;
 /* *json: {"target", "m", "n", "k", "bits", "cycles", "lookups", "bytes", "stalls", ...}. */

@@ -56,6 +56,10 @@ static nap_status check_request(const nap_lut_gemm *r, nap_error *e)
                         "pm1: found with %u bits, expected 1 bit (codes are -1, +1) or 2 (-1, 0, "
                         "+1)",
                         r->bits);
+    if (r->vcd != NULL && r->target != NAP_LUT_RTL)
+        return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                        "vcd: found target %s, expected rtl: only the Verilog has waves",
+                        nap_lut_target_name(r->target));
     if (r->zero < -256 || r->zero > 511)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "zero: found %d, expected -256 to 511",
                         r->zero);
@@ -116,7 +120,7 @@ static nap_status multiply(const nap_lut_gemm *r, const nap_lgemm *g, int32_t *o
         nap_lutstat stat = {0};
         NAP_TRY(nap_lut_design(r->config, &core, e));
         NAP_TRY(nap_lgemm_compile(g, &core, &x, e));
-        nap_status status = nap_lut_execute(r->target, &core, &x, &stat, e);
+        nap_status status = nap_lut_execute(r->target, &core, &x, r->vcd, &stat, e);
         if (status == NAP_OK) {
             nap_lgemm_result(g, &core, &x, x.memory, out);
             nap_lut_report(&core, &x, &stat, json);

@@ -127,7 +127,7 @@ static nap_status run_on(const nap_lut_layer *r, const nap_lut_linear *l, outcom
         nap_lgemm_ref(&l->g, o->sums);
         return NAP_OK;
     }
-    NAP_TRY(nap_lut_execute(r->target, &o->core, &o->x, &o->stat, e));
+    NAP_TRY(nap_lut_execute(r->target, &o->core, &o->x, NULL, &o->stat, e));
     nap_lgemm_result(&l->g, &o->core, &o->x, o->x.memory, o->sums);
     return NAP_OK;
 }

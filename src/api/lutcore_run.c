@@ -42,7 +42,8 @@ static nap_status simulate(const nap_core *c, const nap_lcompiled *x, nap_lutsta
 }
 
 /* The emitted Verilog, held against the interpreter: memory and cycles have to be the same. */
-static nap_status on_rtl(const nap_core *c, nap_lcompiled *x, nap_lutstat *stat, nap_error *e)
+static nap_status on_rtl(const nap_core *c, nap_lcompiled *x, const char *vcd, nap_lutstat *stat,
+                         nap_error *e)
 {
     uint8_t *expected = nap_alloc(x->bytes);
     if (expected == NULL) return nap_fail_memory(e, x->bytes, "a memory image");
@@ -52,7 +53,7 @@ static nap_status on_rtl(const nap_core *c, nap_lcompiled *x, nap_lutstat *stat,
     nap_status status = nap_lmma_run(&x->program, c, expected, x->bytes, 0, stat, e);
     if (status == NAP_OK)
         status = nap_rtl_run(c, NAP_RTL_VERILATOR, &x->program, x->memory, x->bytes, limit, NULL,
-                             NULL, &rtl, e);
+                             vcd, &rtl, e);
     size_t at = 0;
     while (status == NAP_OK && at < x->bytes && expected[at] == x->memory[at]) at++;
     if (status == NAP_OK && (at < x->bytes || rtl.cycles != stat->cycles))
@@ -66,7 +67,7 @@ static nap_status on_rtl(const nap_core *c, nap_lcompiled *x, nap_lutstat *stat,
 }
 
 nap_status nap_lut_execute(nap_lut_target target, const nap_core *c, nap_lcompiled *x,
-                           nap_lutstat *stat, nap_error *e)
+                           const char *vcd, nap_lutstat *stat, nap_error *e)
 {
     NAP_TRY(nap_program_check(&x->program, c, x->bytes, "compiled program", e));
     switch (target) {
@@ -76,7 +77,7 @@ nap_status nap_lut_execute(nap_lut_target target, const nap_core *c, nap_lcompil
         NAP_TRY(nap_lmma_run(&x->program, c, x->memory, x->bytes, 0, stat, e));
         return simulate(c, x, stat, e);
     case NAP_LUT_RTL:
-        return on_rtl(c, x, stat, e);
+        return on_rtl(c, x, vcd, stat, e);
     default:
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
                         "target: found %s, expected interp, sim or rtl",

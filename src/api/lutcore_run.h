@@ -14,9 +14,9 @@ nap_status nap_lut_design(const char *path, nap_core *out, nap_error *e);
 
 /* Runs a compiled product on a target other than NAP_LUT_REF: x->memory becomes the memory after
  * it. The clock and the counts of `stat` are the interpreter's; with NAP_LUT_RTL the cycles and
- * the memory are the Verilog's. */
+ * the memory are the Verilog's, and vcd (may be NULL) names a waveform to write. */
 nap_status nap_lut_execute(nap_lut_target target, const nap_core *c, nap_lcompiled *x,
-                           nap_lutstat *stat, nap_error *e);
+                           const char *vcd, nap_lutstat *stat, nap_error *e);
 
 /* Members of a report, each ending in ",\n" so that the caller can go on. */
 void nap_lut_report(const nap_core *c, const nap_lcompiled *x, const nap_lutstat *stat,

@@ -73,7 +73,7 @@ static const char *const targets[] = {"ref", "interp", "sim", "rtl", NULL};
 
 /* ---- gemm */
 
-enum { KEY_BITS = 0x300, KEY_ZERO, KEY_PM1, KEY_CONFIG, KEY_TARGET };
+enum { KEY_BITS = 0x300, KEY_ZERO, KEY_PM1, KEY_CONFIG, KEY_TARGET, KEY_VCD };
 
 typedef struct gemm_args {
     nap_lut_gemm g;
@@ -102,6 +102,9 @@ static error_t parse_gemm(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CONFIG:
         g->config = arg;
+        return 0;
+    case KEY_VCD:
+        g->vcd = arg;
         return 0;
     case KEY_BITS:
         err = cli_size(state, "--bits", arg, 1, 8, &bits);
@@ -143,6 +146,7 @@ static const struct argp_option gemm_options[] = {
     {"pm1", KEY_PM1, NULL, 0, "Codes of 1 bit mean -1, +1; of 2 bits, -1, 0, +1", 1},
     {"config", KEY_CONFIG, "FILE", 0, "The design (default: M2 N64 K4, int8 activations)", 2},
     {"target", KEY_TARGET, "TARGET", 0, "ref, interp (default), sim or rtl", 2},
+    {"vcd", KEY_VCD, "FILE", 0, "Write the waveform of the Verilog here (--target rtl)", 2},
     {0},
 };
 static const struct argp_child gemm_children[] = {{&cli_help_argp, 0, NULL, 0}, {0}};
