@@ -38,11 +38,12 @@ typedef struct nap_machine {
     char name[48];
     unsigned sms, cores_per_sm; /* streaming multiprocessors, tensor cores in each */
     double clock_ghz;
-    double core_macs;          /* MACs a cycle and core of the mpGEMM array at 1X, width `wbits` */
-    double gemm_macs;          /* the same of the 16-bit MAC unit that attention runs on */
-    unsigned array_scale;      /* 1, 2, 4, 8: LUT arrays, in multiples of core_macs */
-    unsigned regs_scale;       /* register file: multiples of regs_kib */
-    double regs_kib, smem_kib; /* per SM */
+    double core_macs;           /* MACs a cycle and core of the mpGEMM array at 1X, width `wbits` */
+    double gemm_macs;           /* the same of the 16-bit MAC unit that attention runs on */
+    unsigned array_scale;       /* 1, 2, 4, 8: LUT arrays, in multiples of core_macs */
+    unsigned regs_scale;        /* register file: multiples of regs_kib */
+    double regs_kib, smem_kib;  /* per SM */
+    double reg_bytes_per_cycle; /* of a core's registers, operands in and results out */
     double smem_bytes_per_cycle; /* port of an SM's shared memory */
     double l2_bytes_per_cycle;   /* port of an SM to L2 */
     double l2_total_per_cycle;   /* all of L2 */

@@ -196,7 +196,9 @@ bool nap_simplan_make(nap_simplan *x, const nap_simop *o, const nap_tileplan *p,
     x->rest = x->grid % wave;
     x->rest_sm = (unsigned)((x->rest + m->sms - 1) / m->sms);
     x->rest_active = x->rest < m->sms ? (unsigned)x->rest : m->sms;
-    x->step = (double)p->wm * p->wn * o->kstep / (o->rate * m->mma_efficiency);
+    const double macs = (double)p->wm * p->wn * o->kstep;
+    x->step =
+        fmax(macs / (o->rate * m->mma_efficiency), macs * o->reg_mac / m->reg_bytes_per_cycle);
     x->tile = (p->tm * o->a_g + p->tn * o->w_g) * p->tk;
     x->out = (double)p->tm * p->tn * o->out_b;
     x->dram_read = product_read(o, x, (double)wave) * (double)l->batch;

@@ -157,6 +157,9 @@ static void more_is_never_slower(void **state)
         x.smem_bytes_per_cycle *= 2;
         expect_no_slower(&m, &x, &l, "shared memory bandwidth");
         x = m;
+        x.reg_bytes_per_cycle *= 2;
+        expect_no_slower(&m, &x, &l, "register bandwidth");
+        x = m;
         x.regs_scale *= 2;
         expect_no_slower(&m, &x, &l, "registers");
         x = m;
@@ -231,6 +234,34 @@ static void bits_and_precompute_cost(void **state)
     }
     assert_true(ms[NAP_PRE_NONE] < ms[NAP_PRE_FUSED] && ms[NAP_PRE_FUSED] < ms[NAP_PRE_SEPARATE]);
     assert_true(rows[0] == 1 && rows[1] == 2 && rows[2] == 2);
+}
+
+/* Arrays beyond what the registers' ports feed are no faster. */
+static void registers_feed_the_arrays(void **state)
+{
+    (void)state;
+    nap_machine m = nap_machine_default();
+    m.lut = true;
+    m.wbits = 2;
+    m.act_bits = 8;
+    m.smem_bytes_per_cycle = 4096;
+    m.l2_bytes_per_cycle = m.l2_total_per_cycle = m.dram_gbs = 1e6;
+    const nap_layer l = {.name = "l",
+                         .m = 4096,
+                         .n = 8192,
+                         .k = 8192,
+                         .wbits = 2,
+                         .act_bits = 8,
+                         .batch = 1,
+                         .count = 1,
+                         .fuses = true};
+    m.array_scale = 8;
+    const double eight = tile_cycles(&m, &l);
+    m.array_scale = 32;
+    const double more = tile_cycles(&m, &l);
+    m.reg_bytes_per_cycle *= 4;
+    const double fed = tile_cycles(&m, &l);
+    assert_true(more > 0.8 * eight && fed < 0.5 * more);
 }
 
 static void plans_must_fit(void **state)
@@ -518,9 +549,10 @@ int main(void)
         cmocka_unit_test(bounds_hold_on_random_work), cmocka_unit_test(runs_repeat_to_the_byte),
         cmocka_unit_test(more_is_never_slower),       cmocka_unit_test(more_bandwidth_by_cycles),
         cmocka_unit_test(bits_and_precompute_cost),   cmocka_unit_test(plans_must_fit),
-        cmocka_unit_test(bad_machines_are_refused),   cmocka_unit_test(shipped_machines_load),
-        cmocka_unit_test(single_instructions_agree),  cmocka_unit_test(compiled_products_agree),
-        cmocka_unit_test(endless_programs_end),       cmocka_unit_test(no_memory_is_no_crash),
+        cmocka_unit_test(registers_feed_the_arrays),  cmocka_unit_test(bad_machines_are_refused),
+        cmocka_unit_test(shipped_machines_load),      cmocka_unit_test(single_instructions_agree),
+        cmocka_unit_test(compiled_products_agree),    cmocka_unit_test(endless_programs_end),
+        cmocka_unit_test(no_memory_is_no_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static void whole_models(void **state)
 {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
-    printf("skipped under the sanitizers: half a minute of the same code as the other tables\n");
+    printf("skipped under the sanitizers: the same code as the other tables, and slow there\n");
     skip();
 #endif
     nap_buf text = {0};
