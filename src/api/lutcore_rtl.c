@@ -63,11 +63,11 @@ nap_status nap_lutcore_dse(const nap_lut_dse *d, nap_error *e)
 
 /* ------------------------------------------------------------------ where the results lie */
 
-/* base/name if that is a folder; *out is freed with nap_free. */
+/* base/name if there is such a folder; *out is freed with nap_free. */
 static bool folder(const char *base, const char *name, char **out)
 {
     nap_buf path = {0};
-    nap_buf_printf(&path, "%s/%s/.", base, name);
+    nap_buf_printf(&path, "%s/%s", base, name);
     if (path.failed || access(path.data, R_OK) != 0) {
         nap_buf_free(&path);
         return false;
