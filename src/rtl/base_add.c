@@ -79,10 +79,77 @@ static void put_element(nap_base *b)
     nap_buf_puts(out, "endmodule\n");
 }
 
+/* ------------------------------------------------------------------ weights of -1 and 1 only */
+
+/* Where few columns share a row's sum it does not pay: elements complement the activations that
+ * count negative, and a column's unit counts the missing ones for all rows. */
+enum { FEW_COLUMNS = 8 };
+
+/* <name>_col: col_o = {number of negative weights, weights}. */
+static void put_count_unit(nap_base *b)
+{
+    const unsigned depth = b->c->depth;
+    nap_buf *const out = &b->r->text;
+    nap_heap *const h = nap_heap_new(b->col - depth);
+    nap_buf_printf(out,
+                   "\n"
+                   "// A column's weights and how many of them are negative.\n"
+                   "module %s_col (\n"
+                   "  input  [%u:0] w_i,\n"
+                   "  output [%u:0] col_o\n"
+                   ");\n",
+                   b->c->name, depth - 1, b->col - 1);
+    for (unsigned d = 0; d < depth; d++) nap_heap_bit(h, 0, 0, "~w_i[%u]", d);
+    nap_heap_emit(h, "h", out);
+    nap_buf_puts(out, "\n  assign col_o = {h_sum, w_i};\nendmodule\n");
+}
+
+static void put_signed_element(nap_base *b)
+{
+    const unsigned act = b->act, depth = b->c->depth;
+    nap_buf *const out = &b->r->text;
+    nap_heap *const h = nap_heap_new(b->term);
+    nap_buf_printf(out,
+                   "\n"
+                   "// Activations of one output with their signs, summed.\n"
+                   "module %s_pe (\n"
+                   "  input  [%u:0] x_i,\n"
+                   "  input  [%u:0] col_i,\n"
+                   "  output [%u:0] term_o\n"
+                   ");\n",
+                   b->c->name, b->x_row - 1, b->col - 1, b->term - 1);
+    for (unsigned d = 0; d < depth; d++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "a%u", d);
+        nap_buf_printf(out, "  wire [%u:0] a%u = x_i[%u:%u] ^ {%u{~col_i[%u]}};\n", act - 1, d,
+                       (d + 1) * act - 1, d * act, act, d);
+        nap_heap_signed(h, name, 0, act, 0);
+    }
+    nap_heap_unsigned(h, "col_i", depth, b->col - depth, 0);
+    nap_heap_emit(h, "h", out);
+    nap_buf_puts(out, "\n  assign term_o = h_sum;\nendmodule\n");
+}
+
+static void add_signed(nap_base *b)
+{
+    const unsigned depth = b->c->depth;
+    b->pe_x = true;
+    b->col = depth + nap_v_log2(depth + 1);
+    b->col_part = NAP_PART_PE;
+    b->term = b->act + nap_v_log2(depth) + 1;
+    put_count_unit(b);
+    put_signed_element(b);
+    nap_base_add_module(b);
+}
+
 void nap_base_add_int(nap_base *b)
 {
     const unsigned bits = b->act + nap_v_log2(b->c->depth);
     const bool serial = b->planes > 1;
+    if (!serial && b->c->n < FEW_COLUMNS) {
+        add_signed(b);
+        return;
+    }
     b->pe_x = true;
     b->row = bits + 1;
     b->row_negate = b->row_single = b->pe_negate = serial;
