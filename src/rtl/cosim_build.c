@@ -131,7 +131,8 @@ nap_status nap_rtl_lint(const nap_rtl *r, nap_error *e)
                                     r->top,      "-f",          "files.f", NULL};
         status = nap_process_run(argv, folder, &output, &code, hint, e);
     }
-    if (status == NAP_OK && (code != 0 || output.len > 0))
+    if (status == NAP_OK &&
+        (code != 0 || (output.len > 0 && strstr(output.data, "%Warning") != NULL)))
         status = nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s: verilator -Wall: %.300s", r->top,
                           output.data != NULL ? output.data : "failed");
     nap_buf_free(&output);

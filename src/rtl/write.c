@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TILES_MAX = 1000000 };
+
 static const char bench_text[] =
     "// Test bench of @name@_array: @tiles@ random steps with their expected results.\n"
     "//\n"
@@ -219,6 +221,9 @@ nap_status nap_rtl_write_array(const nap_core *c, const char *dir, unsigned tile
                                nap_error *e)
 {
     nap_rtl r = {0};
+    if (tiles == 0 || tiles > TILES_MAX)
+        return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "tiles: found %u, expected 1 to %d",
+                        tiles, TILES_MAX);
     NAP_TRY(nap_make_folder(dir, e));
     nap_status status = nap_rtl_array(c, &r, e);
     if (status == NAP_OK) status = write_text(c, &r, dir, "_array.f", e);
