@@ -201,7 +201,7 @@ static void emit_products(const nap_coregeo *g, nap_buf *b)
                    "    for (e = 0; e < %u; e = e + 1) begin : g_result\n"
                    "      wire [31:0] twice = c_beat[32*e +: 32] + product[32*e +: 32];\n"
                    "      assign result[32*e +: 32] = {twice[31], twice[31:1]};\n"
-                   "      wire unused_half = twice[0];  // even: C and the product are\n"
+                   "      wire unused_half = twice[0];  // the bit shifted out\n"
                    "    end\n"
                    "  endgenerate\n\n",
                    g->bus - 1, values);

@@ -42,7 +42,7 @@ void nap_core_sums(const nap_coregeo *g, const nap_tvars *t, nap_rtl *out)
                &v);
     for (unsigned u = 0; u < g->core->pre_units; u++)
         nap_buf_printf(b, "  wire [31:0] sum_%u = sums_i[%u:%u];\n", u, 32 * u + 31, 32 * u);
-    if (g->groups == 1) nap_buf_puts(b, "  wire unused_group = group_i;\n");
+    nap_buf_puts(b, "  wire unused_group = &{1'b0, group_i};\n");
     for (unsigned row = 0; row < g->core->m; row++) {
         nap_buf_printf(b, "  assign s_o[%u:%u] = s_i[%u:%u]", 32 * row + 31, 32 * row,
                        32 * row + 31, 32 * row);

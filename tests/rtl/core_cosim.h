@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 /* A design in one line: the default's values but for the text's. */
-static nap_core design(const char *text)
+static inline nap_core design(const char *text)
 {
     char full[512];
     nap_config config;
@@ -38,7 +38,7 @@ typedef struct cosim {
     size_t count, room;
 } cosim;
 
-static void cosim_begin(cosim *s, const nap_core *core, size_t room)
+static inline void cosim_begin(cosim *s, const nap_core *core, size_t room)
 {
     memset(s, 0, sizeof *s);
     s->core = core;
@@ -52,7 +52,7 @@ static void cosim_begin(cosim *s, const nap_core *core, size_t room)
 
 /* Takes the program and a copy of the memory; false if the interpreter refuses it (an address that
  * only the run shows). */
-static bool cosim_add(cosim *s, nap_program *program, const uint8_t *memory, size_t bytes)
+static inline bool cosim_add(cosim *s, nap_program *program, const uint8_t *memory, size_t bytes)
 {
     assert_true(s->count < s->room);
     uint8_t *expected = nap_alloc(bytes), *image = nap_alloc(bytes);
@@ -78,7 +78,8 @@ static bool cosim_add(cosim *s, nap_program *program, const uint8_t *memory, siz
     return true;
 }
 
-static void cosim_random(cosim *s, size_t count, uint64_t seed, unsigned length, size_t bytes)
+static inline void cosim_random(cosim *s, size_t count, uint64_t seed, unsigned length,
+                                size_t bytes)
 {
     uint8_t *memory = nap_alloc(bytes);
     assert_non_null(memory);
@@ -95,7 +96,7 @@ static void cosim_random(cosim *s, size_t count, uint64_t seed, unsigned length,
 }
 
 /* What went wrong with job i, or "". */
-static const char *cosim_difference(const cosim *s, size_t i, char text[200])
+static inline const char *cosim_difference(const cosim *s, size_t i, char text[200])
 {
     const nap_rtl_job *j = &s->jobs[i];
     static const char *const ends[] = {"done", "fault", "limit", "outside", "unknown"};
@@ -115,7 +116,7 @@ static const char *cosim_difference(const cosim *s, size_t i, char text[200])
     return text;
 }
 
-static void cosim_print(const cosim *s, size_t i)
+static inline void cosim_print(const cosim *s, size_t i)
 {
     nap_buf text = {0};
     if (nap_lmma_disassemble(&s->programs[i], &text, NULL) == NAP_OK)
@@ -123,7 +124,7 @@ static void cosim_print(const cosim *s, size_t i)
     nap_buf_free(&text);
 }
 
-static void cosim_end(cosim *s)
+static inline void cosim_end(cosim *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         nap_program_free(&s->programs[i]);
@@ -137,7 +138,7 @@ static void cosim_end(cosim *s)
 }
 
 /* Runs them on the design's own RTL and expects no difference. */
-static void cosim_check(cosim *s, nap_rtl_sim sim)
+static inline void cosim_check(cosim *s, nap_rtl_sim sim)
 {
     nap_rtl rtl = {0};
     nap_error e = {0};
@@ -154,7 +155,7 @@ static void cosim_check(cosim *s, nap_rtl_sim sim)
 }
 
 /* Verilator's linter, nothing waived, on one file a module, as it wants them. */
-static bool core_lint(const nap_core *core, char *text, size_t room)
+static inline bool core_lint(const nap_core *core, char *text, size_t room)
 {
     nap_rtl rtl = {0};
     nap_error e = {0};
@@ -190,7 +191,7 @@ static bool core_lint(const nap_core *core, char *text, size_t room)
     return clean;
 }
 
-static bool have(const char *tool)
+static inline bool have(const char *tool)
 {
     if (nap_process_exists(tool)) return true;
     print_message("SKIPPED: %s is not installed\n", tool);

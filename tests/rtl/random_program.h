@@ -46,13 +46,13 @@ static unsigned files_regs(const nap_core *c, nap_lfile f)
     return n[f];
 }
 
-static void put(generator *g, const nap_linst *i)
+static inline void put(generator *g, const nap_linst *i)
 {
     const uint64_t word = nap_linst_encode(i);
     if (word == NAP_L_ILLEGAL || !nap_program_add(g->out, word, 0)) g->failed = true;
 }
 
-static void put_wait(generator *g, unsigned mask)
+static inline void put_wait(generator *g, unsigned mask)
 {
     const nap_linst i = {.op = NAP_L_WAIT, .mask = (uint8_t)mask};
     put(g, &i);
@@ -68,7 +68,7 @@ typedef struct touch {
     uint64_t read[NAP_LFILE_COUNT], write[NAP_LFILE_COUNT];
 } touch;
 
-static void put_unit(generator *g, unsigned unit, const touch *t, const nap_linst *i)
+static inline void put_unit(generator *g, unsigned unit, const touch *t, const nap_linst *i)
 {
     unsigned mask = 0;
     for (unsigned u = 0; u < UNITS; u++)
@@ -100,7 +100,7 @@ static uint8_t weight_type(const nap_core *c, unsigned planes)
 }
 
 /* Some [xB + imm] for `bytes` bytes, valid for every value xB may have here. */
-static bool address(generator *g, size_t from, size_t to, size_t bytes, nap_linst *i)
+static inline bool address(generator *g, size_t from, size_t to, size_t bytes, nap_linst *i)
 {
     const unsigned x = roll(g, NAP_L_XREGS);
     const uint32_t bus = g->core->bus_bytes;
@@ -112,7 +112,7 @@ static bool address(generator *g, size_t from, size_t to, size_t bytes, nap_lins
     return true;
 }
 
-static void put_load(generator *g, nap_lfile f, unsigned reg, unsigned planes)
+static inline void put_load(generator *g, nap_lfile f, unsigned reg, unsigned planes)
 {
     static const nap_lop ops[] = {NAP_L_LDA, NAP_L_LDT, NAP_L_LDW, NAP_L_LDC, NAP_L_LDS};
     static const nap_frag frags[] = {NAP_FRAG_A, NAP_FRAG_T, NAP_FRAG_W, NAP_FRAG_C, NAP_FRAG_S};
@@ -133,17 +133,17 @@ static void put_load(generator *g, nap_lfile f, unsigned reg, unsigned planes)
     if (f == NAP_LFILE_W) g->planes[reg] = (uint8_t)planes;
 }
 
-static bool has_sums(const nap_core *c)
+static inline bool has_sums(const nap_core *c)
 {
     return !nap_act_is_float(c->act);
 }
 
-static bool is_lut(const nap_core *c)
+static inline bool is_lut(const nap_core *c)
 {
     return c->method == NAP_METHOD_LUT;
 }
 
-static void put_pre(generator *g, unsigned reg)
+static inline void put_pre(generator *g, unsigned reg)
 {
     const unsigned a = roll(g, g->core->a_regs), s = roll(g, g->core->s_regs);
     const bool sums = has_sums(g->core) && roll(g, 2) == 0;
@@ -160,7 +160,7 @@ static void put_pre(generator *g, unsigned reg)
     put_unit(g, 1, &t, &i);
 }
 
-static void put_zero(generator *g, nap_lfile f, unsigned reg)
+static inline void put_zero(generator *g, nap_lfile f, unsigned reg)
 {
     const nap_linst i = {.op = f == NAP_LFILE_C ? NAP_L_ZEROC : NAP_L_ZEROS, .rd = (uint8_t)reg};
     touch t = {{0}, {0}};
@@ -168,7 +168,8 @@ static void put_zero(generator *g, nap_lfile f, unsigned reg)
     put_unit(g, 2, &t, &i);
 }
 
-static void define(generator *g, nap_lfile f, unsigned first, unsigned count, unsigned planes)
+static inline void define(generator *g, nap_lfile f, unsigned first, unsigned count,
+                          unsigned planes)
 {
     for (unsigned r = first; r < first + count; r++) {
         const bool there = g->defined[f] >> r & 1;
@@ -182,7 +183,7 @@ static void define(generator *g, nap_lfile f, unsigned first, unsigned count, un
     }
 }
 
-static void put_lmma(generator *g)
+static inline void put_lmma(generator *g)
 {
     const nap_core *c = g->core;
     const nap_lfile x = is_lut(c) ? NAP_LFILE_T : NAP_LFILE_A;
@@ -224,14 +225,14 @@ static void put_lmma(generator *g)
     put_unit(g, 2, &t, &i);
 }
 
-static bool has_sto(const nap_core *c)
+static inline bool has_sto(const nap_core *c)
 {
     return has_sums(c) && c->wtype != NAP_W_TERNARY &&
            (is_lut(c) || c->method == NAP_METHOD_LUT_CONV || c->method == NAP_METHOD_UNPU_HALF ||
             c->method == NAP_METHOD_UNPU_REMAP);
 }
 
-static void put_store(generator *g)
+static inline void put_store(generator *g)
 {
     const nap_core *c = g->core;
     const unsigned kind = roll(g, 4);
@@ -262,7 +263,7 @@ static void put_store(generator *g)
     put_unit(g, 0, &t, &i);
 }
 
-static void put_move(generator *g, unsigned free_x)
+static inline void put_move(generator *g, unsigned free_x)
 {
     nap_linst i = {.op = NAP_L_MOV, .xd = (uint8_t)(free_x + roll(g, NAP_L_XREGS - free_x))};
     const uint32_t value = roll(g, 64) * g->core->bus_bytes;
@@ -281,7 +282,7 @@ static void put_move(generator *g, unsigned free_x)
     }
 }
 
-static void put_any(generator *g, unsigned free_x)
+static inline void put_any(generator *g, unsigned free_x)
 {
     const nap_core *c = g->core;
     switch (roll(g, 12)) {
@@ -322,7 +323,7 @@ static void put_any(generator *g, unsigned free_x)
 }
 
 /* A block of instructions; loops inside use x1, x2, .. as their own counters of addresses. */
-static void put_block(generator *g, unsigned depth, unsigned length)
+static inline void put_block(generator *g, unsigned depth, unsigned length)
 {
     for (unsigned n = 0; n < length && !g->failed; n++) {
         if (depth == NAP_L_LOOPS || roll(g, 7) != 0) {
@@ -357,8 +358,8 @@ static void put_block(generator *g, unsigned depth, unsigned length)
 }
 
 /* Appends a program to `out` (empty); false if this one is not legal: try the next seed. */
-static bool random_program(const nap_core *c, uint64_t seed, unsigned length, size_t bytes,
-                           nap_program *out)
+static inline bool random_program(const nap_core *c, uint64_t seed, unsigned length, size_t bytes,
+                                  nap_program *out)
 {
     generator g = {.core = c, .out = out, .bytes = bytes};
     nap_rng_seed(&g.rng, seed);
@@ -371,7 +372,7 @@ static bool random_program(const nap_core *c, uint64_t seed, unsigned length, si
 }
 
 /* Random memory; what lies below `weights` is a legal ternary fragment. */
-static void random_memory(const nap_core *c, uint64_t seed, uint8_t *memory, size_t bytes)
+static inline void random_memory(const nap_core *c, uint64_t seed, uint8_t *memory, size_t bytes)
 {
     nap_rng rng;
     nap_rng_seed(&rng, seed ^ 0x6d656d6f7279ull);

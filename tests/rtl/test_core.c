@@ -1,6 +1,7 @@
 /* The core's RTL against the interpreter: memory and cycles of random programs, of every
  * instruction alone, of every lmma shape, and what makes the core stop with a fault. */
 #include "core_cosim.h"
+#include "lutcore/compile.h"
 
 static const char small[] = "name = small;m = 2;n = 4;k = 4;wbits = 4;bus_bytes = 8;a_regs = 3;"
                             "t_regs = 9;w_regs = 8;c_regs = 8;s_regs = 2;mem_latency = 3";
@@ -285,6 +286,51 @@ static void test_unwritten_register(void **state)
     assert_non_null(strstr(e.text, "nothing wrote"));
 }
 
+/* Matrix products as the compiler tiles them: the RTL's memory and cycles are the interpreter's,
+ * and the results are the definition's. */
+static void test_compiled_products(void **state)
+{
+    (void)state;
+    if (!have("verilator")) skip();
+    const nap_core core = design(small);
+    cosim s;
+    cosim_begin(&s, &core, 16);
+    for (unsigned i = 0; i < 8; i++) {
+        int8_t a[7 * 40];
+        uint8_t w[13 * 40];
+        int32_t want[10 * 7 * 13], found[10 * 7 * 13];
+        nap_rng rng;
+        nap_error e = {0};
+        nap_lcompiled x;
+        nap_rng_seed(&rng, i);
+        const nap_lgemm g = {.m = 1 + i % 7,
+                             .n = 13 - i,
+                             .k = i == 5 ? 40 : 11 + 3 * i,
+                             .bits = 1 + i % 4,
+                             .zero = i % 3 == 0 ? 0 : (int)i,
+                             .pm1 = i == 4,
+                             .group = i == 5 ? 8 : 0,
+                             .a = a,
+                             .w = w};
+        const size_t outputs = g.m * g.n * (g.group > 0 ? g.k / g.group : 1);
+        for (size_t j = 0; j < sizeof a; j++) a[j] = (int8_t)nap_rng_next(&rng);
+        for (size_t j = 0; j < sizeof w; j++) w[j] = (uint8_t)nap_rng_below(&rng, 1u << g.bits);
+        if (nap_lgemm_compile(&g, &core, &x, &e) != NAP_OK) fail_msg("product %u: %s", i, e.text);
+        uint8_t *memory = nap_alloc(x.bytes);
+        assert_non_null(memory);
+        memcpy(memory, x.memory, x.bytes);
+        assert_int_equal(nap_lmma_run(&x.program, &core, memory, x.bytes, 0, NULL, NULL), NAP_OK);
+        nap_lgemm_ref(&g, want);
+        nap_lgemm_result(&g, &core, &x, memory, found);
+        assert_memory_equal(found, want, outputs * sizeof *want);
+        assert_true(cosim_add(&s, &x.program, x.memory, x.bytes));
+        nap_free(memory);
+        nap_lcompiled_free(&x);
+    }
+    cosim_check(&s, NAP_RTL_VERILATOR);
+    cosim_end(&s);
+}
+
 static void test_lint(void **state)
 {
     (void)state;
@@ -301,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_compiled_products),
         cmocka_unit_test(test_programs_integer),
         cmocka_unit_test(test_single_instructions),
         cmocka_unit_test(test_lmma_shapes),
