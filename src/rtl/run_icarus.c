@@ -154,7 +154,12 @@ static nap_status read_result(const char *path, nap_rtl_job *j, nap_error *e)
     unsigned long long end, cycles, at;
     NAP_TRY(nap_read_whole(path, 256, &text, &len, e));
     const bool good = sscanf(text, "%llu %llu %llu", &end, &cycles, &at) == 3;
+    const bool unknown = strpbrk(text, "xXzZ") != NULL; /* as the instruction's number */
     nap_free(text);
+    if (unknown) {
+        j->end = NAP_RTL_UNKNOWN;
+        return NAP_OK;
+    }
     if (!good)
         return nap_fail(e, NAP_ERR_INTERNAL, NAP_NO_OFFSET,
                         "%s: found no result: the simulator stopped early", path);

@@ -53,7 +53,7 @@ static inline void emit_unit(const char *unit, const nap_core *c, nap_rtl *out, 
 /* Writes FOLDER/NAME.sv and appends its line to `list`. */
 static inline void write_property(const char *name, const char *folder, nap_buf *list)
 {
-    char path[600], what[200], text[300], unit[64], inside[96] = "", top[96] = "", depth[16],
+    char path[1200], what[200], text[300], unit[64], inside[96] = "", top[96] = "", depth[16],
                                                     induction[16], adder[96], prefix[64];
     char *body = NULL;
     size_t len = 0;
@@ -106,7 +106,7 @@ static inline int by_name(const void *a, const void *b)
 /* All properties, or those named in `only` (separated by blanks), into `folder` with their list. */
 static inline size_t write_properties(const char *folder, const char *only)
 {
-    char path[600], *names[64];
+    char path[1200], *names[64];
     size_t count = 0;
     nap_buf list = {0};
     nap_error e = {0};

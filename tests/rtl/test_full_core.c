@@ -3,6 +3,8 @@
  */
 #include "core_cosim.h"
 
+#include <stdlib.h>
+
 #define REGS "a_regs = 3;t_regs = 5;w_regs = 5;c_regs = 5;s_regs = 2"
 
 static const char *const designs[] = {
@@ -85,12 +87,67 @@ static void test_lint(void **state)
     }
 }
 
+/* The picture in the manual is what tools/rtl/wave draws of this tile. */
+static void test_waveform(void **state)
+{
+    (void)state;
+    if (!have("iverilog") || !have("python3")) skip();
+    static const char program[] = "lda a0, [x0]\n"
+                                  "lda a1, [x0 + 16]\n"
+                                  "ldw.w2 w0, [x0 + 32]\n"
+                                  "wait mem\n"
+                                  "pre t0, a0\n"
+                                  "pre t1, a1\n"
+                                  "ldw.w2 w1, [x0 + 48]\n"
+                                  "wait mem+pre\n"
+                                  "lmma.m2n4k4x2.s8.w2.s32.s32 c0, t0, w0, zero\n"
+                                  "wait mma\n"
+                                  "stc [x0 + 64], c0\n"
+                                  "halt\n";
+    const nap_core core = design("name = tile;m = 2;n = 4;k = 4;wbits = 2;bus_bytes = 16;"
+                                 "mem_latency = 3;a_regs = 2;t_regs = 2;w_regs = 2;c_regs = 2;"
+                                 "s_regs = 1");
+    nap_program p = {0};
+    nap_error e = {0};
+    uint8_t memory[96] = {0};
+    char *folder = NULL, *drawn = NULL, *kept = NULL, vcd[600], svg[600], tool[600], doc[600];
+    size_t drawn_len = 0, kept_len = 0;
+    nap_buf output = {0};
+    int code = 1;
+    const char *source = getenv("NAPIER_SOURCE_DIR") != NULL ? getenv("NAPIER_SOURCE_DIR") : ".";
+    if (nap_lmma_assemble(program, strlen(program), "tile", &p, &e) != NAP_OK ||
+        nap_program_check(&p, &core, sizeof memory, "tile", &e) != NAP_OK ||
+        nap_cache_folder("wave", &folder, &e) != NAP_OK)
+        fail_msg("%s", e.text);
+    snprintf(vcd, sizeof vcd, "%s/tile.vcd", folder);
+    snprintf(svg, sizeof svg, "%s/tile.svg", folder);
+    snprintf(tool, sizeof tool, "%s/tools/rtl/wave", source);
+    snprintf(doc, sizeof doc, "%s/docs/lmma-wave.svg", source);
+    if (nap_rtl_run(&core, NAP_RTL_ICARUS, &p, memory, sizeof memory, 1000, NULL, vcd, NULL, &e) !=
+        NAP_OK)
+        fail_msg("%s", e.text);
+    const char *const argv[] = {"python3", tool, vcd, "-o", svg, NULL};
+    assert_int_equal(nap_process_run(argv, NULL, &output, &code, NULL, &e), NAP_OK);
+    if (code != 0) fail_msg("%s", output.data);
+    if (nap_read_whole(svg, 1 << 20, &drawn, &drawn_len, &e) != NAP_OK ||
+        nap_read_whole(doc, 1 << 20, &kept, &kept_len, &e) != NAP_OK)
+        fail_msg("%s", e.text);
+    assert_int_equal(drawn_len, kept_len);
+    assert_memory_equal(drawn, kept, kept_len);
+    nap_buf_free(&output);
+    nap_program_free(&p);
+    nap_free(folder);
+    nap_free(drawn);
+    nap_free(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lint),
         cmocka_unit_test(test_verilator),
         cmocka_unit_test(test_icarus),
+        cmocka_unit_test(test_waveform),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
