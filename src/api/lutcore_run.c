@@ -130,8 +130,10 @@ void nap_lut_report(const nap_core *c, const nap_lcompiled *x, const nap_lutstat
                    (ull)s->stall_mem, (ull)s->stall_pre, (ull)s->stall_mma);
     nap_buf_printf(out, "  \"busy\": {\"mem\": %llu, \"pre\": %llu, \"mma\": %llu},\n",
                    (ull)s->busy_mem, (ull)s->busy_pre, (ull)s->busy_mma);
-    nap_buf_printf(out, "  \"tile\": {\"m\": %u, \"n\": %u, \"k\": %u, \"buffers\": %u},\n",
-                   x->tile_m, x->tile_n, x->tile_k, x->buffers);
+    nap_buf_printf(out,
+                   "  \"tile\": {\"m\": %u, \"n\": %u, \"k\": %u, \"buffers\": %u, "
+                   "\"overlap\": %s},\n",
+                   x->tile_m, x->tile_n, x->tile_k, x->buffers, x->overlap ? "true" : "false");
     nap_buf_printf(out,
                    "  \"tables\": \"%s\",\n  \"tables_made\": %llu,\n"
                    "  \"memory\": {\"program\": %zu, \"weights\": %zu, \"activations\": %zu, "

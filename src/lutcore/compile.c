@@ -238,8 +238,10 @@ static bool fits_registers(const nap_lplan *p)
 {
     const nap_core *c = p->core;
     const size_t operands = (size_t)p->buffers * p->tm * p->l;
-    if (p->tm * p->tn > c->c_regs || p->buffers * p->tn * p->l > c->w_regs ||
-        (p->finish && p->tm > c->s_regs))
+    const unsigned tiles = p->overlap ? 2 : 1;
+    const unsigned sums = p->source == NAP_LSRC_KEPT ? 1 : tiles;
+    if (tiles * p->tm * p->tn > c->c_regs || p->buffers * p->tn * p->l > c->w_regs ||
+        (p->finish && sums * p->tm > c->s_regs) || (p->overlap && p->buffers == 1))
         return false;
     switch (p->source) {
     case NAP_LSRC_MAKE:
@@ -290,7 +292,8 @@ static bool agrees(const nap_lplan *p, const nap_lwant *w)
 {
     return (w->tm == 0 || w->tm == p->tm) && (w->tn == 0 || w->tn == p->tn) &&
            (w->l == 0 || w->l == p->l) && (w->buffers == 0 || w->buffers == p->buffers) &&
-           (w->source == 0 || w->source == p->source + 1u);
+           (w->source == 0 || w->source == p->source + 1u) &&
+           (w->overlap == 0 || w->overlap == p->overlap + 1u);
 }
 
 /* The l of a plan whose other choices are made: every power of two up to 8. */
@@ -315,8 +318,12 @@ static nap_status choose(const nap_lplan *start, const nap_lgemm *g, const nap_l
     for (unsigned s = 0; s < (start->tables ? 3u : 2u); s++) {
         p.source = start->tables ? with[s] : without[s];
         for (p.tm = 1; p.tm <= 8 && p.tm <= p.mb; p.tm *= 2)
-            for (p.tn = 1; p.tn <= 8 && p.tn <= p.nb; p.tn *= 2)
+            for (p.tn = 1; p.tn <= 8 && p.tn <= p.nb; p.tn *= 2) {
+                p.overlap = false;
                 NAP_TRY(choose_depth(p, g, want, code, best, e));
+                p.overlap = true;
+                NAP_TRY(choose_depth(p, g, want, code, best, e));
+            }
     }
     /* Without wishes there is one: one fragment of each kind fits every design. */
     if (best->found) return NAP_OK;
@@ -349,6 +356,7 @@ static nap_status build(const choice *best, const nap_lgemm *g, nap_lcode *code,
     out->tile_n = p->tn;
     out->tile_k = p->l;
     out->buffers = p->buffers;
+    out->overlap = p->overlap;
     out->tables = !p->tables                     ? NAP_LTABLES_NONE
                   : p->source == NAP_LSRC_MAKE   ? NAP_LTABLES_REMADE
                   : p->source == NAP_LSRC_TABLES ? NAP_LTABLES_MEMORY

@@ -41,6 +41,7 @@ typedef struct nap_lcompiled {
     unsigned planes;                 /* cycles of one array step */
     unsigned tile_m, tile_n, tile_k; /* fragments that one lmma multiplies */
     unsigned buffers;                /* 2: operands arrive during the lmma before; 1: in turn */
+    bool overlap;                    /* a tile's results leave while the next tile is multiplied */
     nap_ltables tables;
     uint64_t predicted_cycles; /* the interpreter's, exactly */
     size_t bytes_program, bytes_weights, bytes_tables, bytes_act, bytes_out;

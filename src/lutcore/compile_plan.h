@@ -34,6 +34,7 @@ typedef struct nap_lplan {
     nap_lsource source;
     unsigned tm, tn, l;            /* a step is tm x tn x l array steps in one lmma */
     unsigned buffers;              /* 2: the next step's operands arrive during this one's lmma */
+    bool overlap;                  /* a tile's results leave while the next tile is multiplied */
     unsigned chunk, chunk_buffers; /* NAP_LSRC_TABLES: fragments of the first phase's step */
     /* memory: bytes of the fragments, offsets of the areas */
     uint32_t fa, ft, fw, fc, fs;
@@ -44,7 +45,8 @@ typedef struct nap_lplan {
  * anything. NAP_ERR_LIMIT if the design's registers hold none of them. */
 typedef struct nap_lwant {
     unsigned tm, tn, l, buffers;
-    unsigned source; /* nap_lsource + 1 */
+    unsigned source;  /* nap_lsource + 1 */
+    unsigned overlap; /* 1: no, 2: yes */
 } nap_lwant;
 nap_status nap_lgemm_compile_as(const nap_lgemm *g, const nap_core *c, const nap_lwant *want,
                                 nap_lcompiled *out, nap_error *e);

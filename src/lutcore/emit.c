@@ -4,6 +4,9 @@
  *                 are made, loads the activations of t + 2), then waits for all of it;
  *   one buffer:   slot t loads, makes and multiplies one after another.
  *
+ * With overlap, a tile's results leave among the slots of the next tile, which then has the other
+ * half of the accumulators.
+ *
  * The slots that look alike become a loop over pairs of them, so that buffers alternate by name.
  * Around them: loops over groups of K, column tiles and row tiles, four levels at most. Pointers
  * move with the loops; everything within a tile is an offset.
@@ -28,6 +31,13 @@ typedef struct emitter {
     size_t row;    /* fragments from one row block's operand to the next */
     size_t column; /* the same for weights */
     size_t base;   /* fragments of K that the pointers have moved */
+    /* the tile: its first accumulator and row sum, and results of the tile before that are yet to
+     * be stored */
+    unsigned c_at, s_at;
+    struct {
+        unsigned c_at, s_at, next, count, columns;
+        int64_t advance; /* of x3, after the last */
+    } pending;
 } emitter;
 
 static void put(emitter *x, nap_linst i)
@@ -157,10 +167,11 @@ static unsigned make_tables(emitter *x, size_t t, unsigned from, unsigned to)
     const step s = step_at(x, t);
     for (unsigned r = 0; r < x->tm; r++)
         for (unsigned h = 0; h < s.l; h++)
-            put(x, (nap_linst){.op = NAP_L_PRE,
-                               .rd = (uint8_t)(to + r * s.l + h),
-                               .rs = (uint8_t)(from + r * s.l + h),
-                               .rt = x->p->finish ? (uint8_t)r : (uint8_t)NAP_L_REG_NONE});
+            put(x,
+                (nap_linst){.op = NAP_L_PRE,
+                            .rd = (uint8_t)(to + r * s.l + h),
+                            .rs = (uint8_t)(from + r * s.l + h),
+                            .rt = x->p->finish ? (uint8_t)(x->s_at + r) : (uint8_t)NAP_L_REG_NONE});
     return NAP_UNIT_PRE;
 }
 
@@ -176,8 +187,8 @@ static unsigned multiply(emitter *x, size_t t)
     const step s = step_at(x, t);
     const bool fresh = t == 0 && !x->p->offset;
     put(x, (nap_linst){.op = NAP_L_LMMA,
-                       .rd = 0,
-                       .rs = fresh ? (uint8_t)NAP_L_REG_NONE : 0,
+                       .rd = (uint8_t)x->c_at,
+                       .rs = (uint8_t)(fresh ? NAP_L_REG_NONE : x->c_at),
                        .rt = (uint8_t)operand_reg(x, t),
                        .rw = (uint8_t)weight_reg(x, t),
                        .wt = x->p->wt,
@@ -202,6 +213,25 @@ static unsigned store_tables(emitter *x, size_t t)
                            .rs = (uint8_t)(operand_reg(x, t) + h),
                            .xb = XW,
                            .imm = (int32_t)((s.first + h - x->base) * x->p->ft)});
+    return NAP_UNIT_MEM;
+}
+
+/* Stores up to `most` of the results that are waiting; the units used. */
+static unsigned drain(emitter *x, unsigned most)
+{
+    const nap_lplan *p = x->p;
+    if (x->pending.next == x->pending.count) return 0;
+    for (; most > 0 && x->pending.next < x->pending.count; most--, x->pending.next++) {
+        const unsigned i = x->pending.next, r = i / x->pending.columns, q = i % x->pending.columns;
+        put(x, (nap_linst){.op = p->finish ? NAP_L_STO : NAP_L_STC,
+                           .rs = (uint8_t)(x->pending.c_at + i),
+                           .rt = p->finish ? (uint8_t)(x->pending.s_at + r) : 0,
+                           .xb = XO,
+                           .imm = (int32_t)((r * p->nb + q) * p->fc),
+                           .zp = p->finish ? (int16_t)p->zero : 0,
+                           .wt = p->finish ? p->wt : 0});
+    }
+    if (x->pending.next == x->pending.count) advance(x, XO, x->pending.advance);
     return NAP_UNIT_MEM;
 }
 
@@ -239,7 +269,7 @@ static void slot_single(emitter *x, size_t t)
 }
 
 /* Slots -lead .. steps - 1; moved: fragments that the pointers move within it. */
-static void slot(emitter *x, ptrdiff_t t, size_t moved)
+static void slot(emitter *x, ptrdiff_t t, size_t moved, unsigned stores)
 {
     const ptrdiff_t steps = (ptrdiff_t)step_count(x);
     const bool make = x->source == NAP_LSRC_MAKE;
@@ -250,6 +280,7 @@ static void slot(emitter *x, ptrdiff_t t, size_t moved)
     if (t >= 0 && x->keep_tables) used |= store_tables(x, (size_t)t);
     if (x->weights && next >= 0 && next < steps) used |= load_weights(x, (size_t)next);
     if (loads_operand(x) && after < steps) used |= load_operand(x, (size_t)after);
+    used |= drain(x, stores);
     if (moved > 0) move_pointers(x, moved);
     put_wait(x, used);
 }
@@ -257,7 +288,8 @@ static void slot(emitter *x, ptrdiff_t t, size_t moved)
 /* Row sums start at zero. Nothing may still read them: the caller has waited for MEM. */
 static void clear_sums(emitter *x)
 {
-    for (unsigned r = 0; r < x->tm; r++) put(x, (nap_linst){.op = NAP_L_ZEROS, .rd = (uint8_t)r});
+    for (unsigned r = 0; r < x->tm; r++)
+        put(x, (nap_linst){.op = NAP_L_ZEROS, .rd = (uint8_t)(x->s_at + r)});
     put_wait(x, NAP_UNIT_MMA);
 }
 
@@ -268,6 +300,9 @@ static void slots_of(emitter *x)
     const size_t per = x->buffers, last = full > ahead ? full - ahead : 0;
     size_t alike = x->source != NAP_LSRC_KEPT && last > 1 ? (last - 1) / per : 0;
     if (alike < 2) alike = 0;
+    /* The tile before leaves with the first slots: a loop's cannot differ from each other. */
+    const unsigned waiting = x->pending.count - x->pending.next;
+    const unsigned share = alike > 0 ? waiting : (unsigned)((waiting + steps - 1) / steps);
     size_t t = 0;
     while (t < steps) {
         if (t == 1 && alike > 0) {
@@ -278,7 +313,7 @@ static void slots_of(emitter *x)
                     slot_single(x, t);
                     move_pointers(x, moved);
                 } else {
-                    slot(x, (ptrdiff_t)(t + i), i + 1 == per ? moved : 0);
+                    slot(x, (ptrdiff_t)(t + i), i + 1 == per ? moved : 0, 0);
                 }
             }
             end_loop(x, alike);
@@ -289,7 +324,7 @@ static void slots_of(emitter *x)
         if (x->buffers == 1)
             slot_single(x, t);
         else
-            slot(x, (ptrdiff_t)t, 0);
+            slot(x, (ptrdiff_t)t, 0, share);
         t++;
     }
 }
@@ -304,9 +339,9 @@ static void stream(emitter *x)
         put_wait(x, NAP_UNIT_MEM);
         if (sums) clear_sums(x);
     } else {
-        if (lead(x) == 2) slot(x, -2, 0);
+        if (lead(x) == 2) slot(x, -2, 0, 0);
         if (sums) clear_sums(x); /* that slot's wait was for MEM */
-        slot(x, -1, 0);
+        slot(x, -1, 0, 0);
     }
     slots_of(x);
 }
@@ -332,18 +367,17 @@ static tiling tile_by(size_t blocks, unsigned tile)
     return t;
 }
 
-static void store_results(emitter *x)
+/* The tile's results are ready: they leave at once, or with overlap during the next tile; then x3
+ * moves on. */
+static void results_ready(emitter *x, int64_t move)
 {
-    const nap_lplan *p = x->p;
-    for (unsigned r = 0; r < x->tm; r++)
-        for (unsigned q = 0; q < x->tn; q++)
-            put(x, (nap_linst){.op = p->finish ? NAP_L_STO : NAP_L_STC,
-                               .rs = (uint8_t)(r * x->tn + q),
-                               .rt = p->finish ? (uint8_t)r : 0,
-                               .xb = XO,
-                               .imm = (int32_t)((r * p->nb + q) * p->fc),
-                               .zp = p->finish ? (int16_t)p->zero : 0,
-                               .wt = p->finish ? p->wt : 0});
+    x->pending.c_at = x->c_at;
+    x->pending.s_at = x->s_at;
+    x->pending.next = 0;
+    x->pending.columns = x->tn;
+    x->pending.count = x->tm * x->tn;
+    x->pending.advance = move;
+    if (!x->p->overlap) drain(x, x->pending.count);
 }
 
 /* Row sums come from memory where no table is made in the same loop. */
@@ -356,7 +390,8 @@ static bool loads_sums(const emitter *x)
 static void load_sums(emitter *x)
 {
     if (!loads_sums(x)) return;
-    for (unsigned r = 0; r < x->tm; r++) load(x, NAP_L_LDS, r, XS, r * x->p->groups * x->p->fs);
+    for (unsigned r = 0; r < x->tm; r++)
+        load(x, NAP_L_LDS, x->s_at + r, XS, r * x->p->groups * x->p->fs);
 }
 
 /* A tile's accumulators, where they do not start at zero. */
@@ -365,7 +400,7 @@ static void load_starts(emitter *x)
     if (!x->p->offset) return;
     for (unsigned r = 0; r < x->tm; r++)
         for (unsigned q = 0; q < x->tn; q++)
-            load(x, NAP_L_LDC, r * x->tn + q, XI, r * x->p->groups * x->p->fc);
+            load(x, NAP_L_LDC, x->c_at + r * x->tn + q, XI, r * x->p->groups * x->p->fc);
 }
 
 static int64_t operand_bytes(const emitter *x)
@@ -373,44 +408,90 @@ static int64_t operand_bytes(const emitter *x)
     return x->source == NAP_LSRC_TABLES ? x->p->ft : x->p->fa;
 }
 
-/* Column tiles of one row tile, operands streaming: pointers end where the next row tile's
- * begin, but for x1. */
+/* Accumulators and row sums of a tile: with overlap, two sets in turn. */
+static void use_set(emitter *x, unsigned set)
+{
+    x->c_at = set * x->tm * x->tn;
+    x->s_at = x->source == NAP_LSRC_KEPT ? 0 : set * x->tm;
+}
+
+/* `count` tiles one after another; `tile` ends with results_ready(). With overlap each tile's
+ * results leave during the next, so the loop takes tiles in pairs and the first stands before it.
+ */
+static void repeat_tiles(emitter *x, size_t count, void (*tile)(emitter *x))
+{
+    const size_t pairs = (count - 1) / 2;
+    use_set(x, 0);
+    if (!x->p->overlap) {
+        begin_loop(x, count);
+        tile(x);
+        end_loop(x, count);
+        return;
+    }
+    tile(x);
+    if (pairs > 0) {
+        begin_loop(x, pairs);
+        use_set(x, 1);
+        tile(x);
+        use_set(x, 0);
+        tile(x);
+        end_loop(x, pairs);
+    }
+    if (count % 2 == 0) {
+        use_set(x, 1);
+        tile(x);
+    }
+    drain(x, x->pending.count);
+}
+
+/* One group of one tile, operands streaming; the pointers move to the next group. */
+static void group_tile(emitter *x)
+{
+    const nap_lplan *p = x->p;
+    load_sums(x);
+    load_starts(x);
+    stream(x);
+    results_ready(x, (int64_t)(p->mb * p->nb) * p->fc);
+    const int64_t left = (int64_t)(p->kb - x->base);
+    advance(x, XA, left * operand_bytes(x));
+    advance(x, XW, left * p->fw);
+    if (loads_sums(x)) advance(x, XS, p->fs);
+    if (p->offset) advance(x, XI, p->fc);
+}
+
+/* One tile where there is one group: the pointers move to the next column tile. */
+static void whole_tile(emitter *x)
+{
+    const nap_lplan *p = x->p;
+    const int64_t kb = (int64_t)p->kb;
+    load_sums(x);
+    load_starts(x);
+    stream(x);
+    results_ready(x, x->tn * (int64_t)p->fc);
+    advance(x, XA, -(int64_t)x->base * operand_bytes(x));
+    advance(x, XW, (x->tn * kb - (int64_t)x->base) * p->fw);
+}
+
+/* Column tiles of one row tile, operands streaming: pointers end where the next row tile's begin.
+ */
 static void streamed_row_tile(emitter *x)
 {
     const nap_lplan *p = x->p;
-    const int64_t kt = (int64_t)(p->groups * p->kb), many = p->groups > 1;
+    const int64_t g = (int64_t)p->groups, kt = g * (int64_t)p->kb;
     const tiling cols = tile_by(p->nb, p->tn);
     for (unsigned i = 0; i < cols.n; i++) {
         x->tn = cols.size[i];
+        if (g == 1) {
+            repeat_tiles(x, cols.count[i], whole_tile);
+            continue;
+        }
         begin_loop(x, cols.count[i]);
-        begin_loop(x, p->groups);
-        load_sums(x);
-        load_starts(x);
-        stream(x);
-        store_results(x);
-        /* the pointers: past this group */
-        const int64_t left = (int64_t)(p->kb - x->base);
-        const bool last = !many;
-        const int64_t a = last ? left - kt : left;
-        const int64_t w = last ? left + (int64_t)(x->tn - 1) * kt : left;
-        advance(x, XA, a * operand_bytes(x));
-        advance(x, XW, w * p->fw);
-        if (many) {
-            advance(x, XO, (int64_t)(p->mb * p->nb) * p->fc);
-            if (loads_sums(x)) advance(x, XS, p->fs);
-            if (p->offset) advance(x, XI, p->fc);
-        }
-        end_loop(x, p->groups);
-        if (many) {
-            const int64_t g = (int64_t)p->groups;
-            advance(x, XA, -kt * operand_bytes(x));
-            advance(x, XW, (int64_t)(x->tn - 1) * kt * p->fw);
-            advance(x, XO, x->tn * (int64_t)p->fc - g * (int64_t)(p->mb * p->nb) * p->fc);
-            if (loads_sums(x)) advance(x, XS, -g * p->fs);
-            if (p->offset) advance(x, XI, -g * p->fc);
-        } else {
-            advance(x, XO, x->tn * (int64_t)p->fc);
-        }
+        repeat_tiles(x, p->groups, group_tile);
+        advance(x, XA, -kt * operand_bytes(x));
+        advance(x, XW, (int64_t)(x->tn - 1) * kt * p->fw);
+        advance(x, XO, x->tn * (int64_t)p->fc - g * (int64_t)(p->mb * p->nb) * p->fc);
+        if (loads_sums(x)) advance(x, XS, -g * p->fs);
+        if (p->offset) advance(x, XI, -g * p->fc);
         end_loop(x, cols.count[i]);
     }
     advance(x, XA, x->tm * kt * operand_bytes(x));
@@ -426,6 +507,7 @@ static void keep_operands(emitter *x)
     const nap_lplan *p = x->p;
     const size_t steps = step_count(x);
     x->base = 0;
+    use_set(x, 0);
     put_wait(x, NAP_UNIT_MEM);
     if (!x->p->tables) {
         for (size_t t = 0; t < steps; t++) {
@@ -458,6 +540,15 @@ static void keep_operands(emitter *x)
     put_wait(x, NAP_UNIT_PRE);
 }
 
+static void kept_tile(emitter *x)
+{
+    const nap_lplan *p = x->p;
+    load_starts(x);
+    stream(x);
+    results_ready(x, x->tn * (int64_t)p->fc);
+    advance(x, XW, x->tn * (int64_t)(p->groups * p->kb) * p->fw);
+}
+
 static void kept_row_tile(emitter *x)
 {
     const nap_lplan *p = x->p;
@@ -467,13 +558,7 @@ static void kept_row_tile(emitter *x)
     keep_operands(x);
     for (unsigned i = 0; i < cols.n; i++) {
         x->tn = cols.size[i];
-        begin_loop(x, cols.count[i]);
-        load_starts(x);
-        stream(x);
-        store_results(x);
-        advance(x, XW, x->tn * kt * p->fw);
-        advance(x, XO, x->tn * (int64_t)p->fc);
-        end_loop(x, cols.count[i]);
+        repeat_tiles(x, cols.count[i], kept_tile);
     }
     advance(x, XA, kb * p->fa);
     advance(x, XW, (kb - (int64_t)p->nb * kt) * p->fw);

@@ -96,11 +96,11 @@ static inline unsigned nap_core_kdim(const nap_core *c)
 
 /* "lut" "lut_conv" "unpu" "add" "mac" "mac_native" "unpu_half" "unpu_remap" */
 const char *nap_method_name(nap_method v);
-const char *nap_act_name(nap_act v);       /* "s8" "s16" "e4m3" "e5m2" "f16" */
-const char *nap_table_name(nap_table v);   /* "exact" "s8" */
-const char *nap_wtype_name(nap_wtype v);   /* "bits" "ternary" "e2m1" */
-const char *nap_acc_name(nap_acc v);       /* "s16" "s24" "s32" "f16" "f32" */
-const char *nap_fpsum_name(nap_fpsum v);   /* "discrete" "fused" "prealigned" */
+const char *nap_act_name(nap_act v);     /* "s8" "s16" "e4m3" "e5m2" "f16" */
+const char *nap_table_name(nap_table v); /* "exact" "s8" */
+const char *nap_wtype_name(nap_wtype v); /* "bits" "ternary" "e2m1" */
+const char *nap_acc_name(nap_acc v);     /* "s16" "s24" "s32" "f16" "f32" */
+const char *nap_fpsum_name(nap_fpsum v); /* "discrete" "fused" "prealigned" */
 
 bool nap_act_is_float(nap_act v);
 unsigned nap_act_bits(nap_act v);

@@ -180,6 +180,7 @@ static void every_plan(void **state)
                                 .tn = power_within(&r, (p.g.n + c.n - 1) / c.n),
                                 .l = power_within(&r, (k + kd - 1) / kd),
                                 .buffers = 1 + below(&r, 2),
+                                .overlap = 1 + below(&r, 2),
                                 .source =
                                     1 + (c.method != NAP_METHOD_LUT ? NAP_LSRC_ACTS + below(&r, 2)
                                          : below(&r, 3) < 2         ? below(&r, 2)
