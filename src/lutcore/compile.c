@@ -76,6 +76,9 @@ static nap_status map_reinterpreted(nap_lplan *p, const nap_lgemm *g, nap_error 
     p->planes = g->bits;
     p->finish = !(g->pm1 && g->bits == 1);
     p->zero = g->pm1 ? 1 : g->zero;
+    const nap_method method = p->core->method;
+    if (p->finish && method != NAP_METHOD_LUT && method != NAP_METHOD_LUT_CONV)
+        return no_way(p->core, g, e, "its sums are of 2q - (2^b - 1), and it has no sto");
     return NAP_OK;
 }
 
