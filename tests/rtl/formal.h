@@ -54,7 +54,7 @@ static inline void emit_unit(const char *unit, const nap_core *c, nap_rtl *out, 
 static inline void write_property(const char *name, const char *folder, nap_buf *list)
 {
     char path[1200], what[200], text[300], unit[64], inside[96] = "", top[96] = "", depth[16],
-                                                    induction[16], adder[96], prefix[64];
+                                                     induction[16], adder[96], prefix[64];
     char *body = NULL;
     size_t len = 0;
     nap_error e = {0};
@@ -133,6 +133,35 @@ static inline size_t write_properties(const char *folder, const char *only)
     if (nap_write_whole(path, list.data, list.len, &e) != NAP_OK) fail_msg("%s", e.text);
     nap_buf_free(&list);
     return count;
+}
+
+/* Proves them and prints the table; nothing may be left unproven. */
+static inline void prove_properties(const char *name, const char *only, size_t least)
+{
+    char *base = NULL, folder[600], tool[600];
+    nap_error e = {0};
+    nap_buf output = {0};
+    int code = 1;
+    if (nap_cache_folder("formal", &base, &e) != NAP_OK) fail_msg("%s", e.text);
+    snprintf(folder, sizeof folder, "%s/%s", base, name);
+    assert_true(write_properties(folder, only) >= least);
+    snprintf(tool, sizeof tool, "%s/tools/rtl/prove", source_folder());
+    const char *const argv[] = {"python3", tool, folder, "900", NULL};
+    assert_int_equal(nap_process_run(argv, NULL, &output, &code, NULL, &e), NAP_OK);
+    /* line by line: cmocka cuts long messages */
+    for (char *line = output.data; line != NULL && *line != '\0';) {
+        const size_t n = strcspn(line, "\n");
+        print_message("%.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    nap_buf_free(&output);
+    nap_free(base);
+    assert_int_equal(code, 0);
+}
+
+static inline bool have_provers(void)
+{
+    return have("yosys") && have("yosys-smtbmc") && have("z3") && have("python3");
 }
 
 #endif
