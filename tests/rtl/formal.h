@@ -1,7 +1,8 @@
 /* Properties: src/rtl/formal/NAME.sv together with the design it names, as one file each that
  * tools/rtl/prove reads. The first lines of a property ("//: key value") say what it states, the
  * design, which emitter makes the text ("unit"), the module it is put into ("inside") or that it
- * brings with it ("top"), the depth of the bounded search and that of the induction. */
+ * brings with it ("top"), the depth of the search and that of the induction, and wires whose
+ * values do not matter to it ("cut"): they may take any. */
 #ifndef FORMAL_H
 #define FORMAL_H
 
@@ -54,7 +55,8 @@ static inline void emit_unit(const char *unit, const nap_core *c, nap_rtl *out, 
 static inline void write_property(const char *name, const char *folder, nap_buf *list)
 {
     char path[1200], what[200], text[300], unit[64], inside[96] = "", top[96] = "", depth[16],
-                                                     induction[16], adder[96], prefix[64];
+                                                     induction[16], cut[96] = "-", adder[96],
+                                                     prefix[64];
     char *body = NULL;
     size_t len = 0;
     nap_error e = {0};
@@ -67,6 +69,7 @@ static inline void write_property(const char *name, const char *folder, nap_buf 
         !header_line(body, "depth", depth, sizeof depth) ||
         !header_line(body, "induction", induction, sizeof induction))
         fail_msg("%s: a line of its header is missing", path);
+    header_line(body, "cut", cut, sizeof cut);
     const nap_core core = design(text);
     emit_unit(unit, &core, &rtl, adder);
     snprintf(prefix, sizeof prefix, "%s_core", core.name);
@@ -90,7 +93,7 @@ static inline void write_property(const char *name, const char *folder, nap_buf 
     }
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (nap_write_whole(path, full.data, full.len, &e) != NAP_OK) fail_msg("%s", e.text);
-    nap_buf_printf(list, "%s\t%s\t%s\t%s\t%s\n", name, top, depth, induction, what);
+    nap_buf_printf(list, "%s\t%s\t%s\t%s\t%s\t%s\n", name, top, depth, induction, cut, what);
     nap_buf_free(&logic);
     nap_buf_free(&full);
     nap_buf_free(&names);

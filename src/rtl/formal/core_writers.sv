@@ -2,8 +2,9 @@
 //: design    name = f;m = 1;n = 2;k = 2;wbits = 2;bus_bytes = 8;mem_latency = 2;a_regs = 2;t_regs = 2;w_regs = 2;c_regs = 2;s_regs = 2
 //: unit      core
 //: inside    @P@
-//: depth     12
-//: induction 9
+//: cut       u_sequencer.sum u_sequencer.again
+//: depth     8
+//: induction 6
   reg past_q = 1'b0;
   reg load_q;         // MEM's last instruction was a load ...
   reg [2:0] file_q;   // ... to this file
