@@ -97,8 +97,12 @@ static void study_k(list *l)
             const nap_core lut = design(NAP_METHOD_LUT, acts[a], 1, 1, 1, k, 1);
             add_array(l, lut, series);
             if (is_float(&lut)) add_array(l, int8_tables(lut), series);
-            add_sums(l, design(NAP_METHOD_ADD, acts[a], 1, 1, 1, 1, k), series);
-            add_sums(l, design(NAP_METHOD_MAC, acts[a], 1, 1, 1, 1, k), series);
+        }
+        for (unsigned k = 1; k <= 8; k *= 2) {
+            const nap_core c = design(NAP_METHOD_ADD, acts[a], 1, 1, 1, 1, k);
+            add_sums(l, c, series);
+            if (k <= 4 || !is_float(&c))
+                add_sums(l, design(NAP_METHOD_MAC, acts[a], 1, 1, 1, 1, k), series);
         }
     }
 }
@@ -182,10 +186,9 @@ static void study_bits(list *l)
             if (is_float(&lut)) add_array(l, int8_tables(lut), series);
             add_array(l, design(NAP_METHOD_LUT_CONV, which[a], b, 32, 4, 4, 1), series);
             add_array(l, design(NAP_METHOD_LUT_CONV, which[a], b, 2, 64, 4, 1), series);
-            add_sums(l, design(NAP_METHOD_ADD, which[a], b, 8, 4, 1, 16), series);
-            add_sums(l, design(NAP_METHOD_MAC, which[a], b, 8, 4, 1, 16), series);
+            add_sums(l, design(NAP_METHOD_ADD, which[a], b, 8, 16, 1, 4), series);
             add_sums(l, design(NAP_METHOD_MAC, which[a], b, 8, 16, 1, 4), series);
-            add_sums(l, design(NAP_METHOD_MAC_NATIVE, which[a], b, 8, 4, 1, 16), series);
+            add_sums(l, design(NAP_METHOD_MAC_NATIVE, which[a], b, 8, 16, 1, 4), series);
         }
     }
 }
@@ -194,7 +197,7 @@ static void study_depth(list *l)
 {
     static const nap_act which[] = {NAP_ACT_F16, NAP_ACT_S8};
     for (int a = 0; a < 2; a++)
-        for (unsigned depth = 1; depth <= 16; depth *= 2)
+        for (unsigned depth = 1; depth <= 8; depth *= 2)
             for (unsigned m = 1; m <= 8; m *= 2) {
                 const unsigned n = MACS / (4 * depth * m);
                 if (n < 4) continue;
@@ -208,9 +211,9 @@ static void study_depth(list *l)
 static size_t usual(nap_act act, unsigned wbits, nap_core out[4])
 {
     out[0] = design(NAP_METHOD_LUT, act, wbits, 2, 64, 4, 1);
-    out[1] = design(NAP_METHOD_ADD, act, wbits, 8, 4, 1, 16);
-    out[2] = design(NAP_METHOD_MAC, act, wbits, 8, 4, 1, 16);
-    out[3] = design(NAP_METHOD_MAC_NATIVE, act, wbits, 8, 4, 1, 16);
+    out[1] = design(NAP_METHOD_ADD, act, wbits, 8, 16, 1, 4);
+    out[2] = design(NAP_METHOD_MAC, act, wbits, 8, 16, 1, 4);
+    out[3] = design(NAP_METHOD_MAC_NATIVE, act, wbits, 8, 16, 1, 4);
     return wbits <= 4 ? 4 : 3;
 }
 
@@ -219,9 +222,9 @@ static void study_acc(list *l)
     static const nap_acc ints[] = {NAP_ACC_S16, NAP_ACC_S24, NAP_ACC_S32},
                          floats[] = {NAP_ACC_F16, NAP_ACC_F32};
     static const nap_act which[] = {NAP_ACT_S8, NAP_ACT_F16, NAP_ACT_E4M3};
-    static const unsigned wbits[] = {1, 2, 4};
+    static const unsigned wbits[] = {1, 2};
     for (int a = 0; a < 3; a++)
-        for (int w = 0; w < 3; w++) {
+        for (int w = 0; w < 2; w++) {
             nap_core c[4];
             const size_t n = usual(which[a], wbits[w], c);
             for (size_t i = 0; i < n; i++)
@@ -239,23 +242,23 @@ static void study_acc(list *l)
 
 static void study_fpsum(list *l)
 {
-    for (unsigned depth = 1; depth <= 16; depth *= 4)
+    static const nap_acc sums[] = {NAP_ACC_F16, NAP_ACC_F32};
+    nap_core mac = design(NAP_METHOD_MAC, NAP_ACT_F16, 1, 8, 16, 1, 4);
+    for (unsigned depth = 1; depth <= 4; depth *= 2) {
+        nap_core lut = design(NAP_METHOD_LUT, NAP_ACT_F16, 1, 2, 64 / depth, 4, depth);
         for (int s = 0; s < 2; s++) {
-            nap_core lut = design(NAP_METHOD_LUT, NAP_ACT_F16, 1, 2, 64 / depth, 4, depth);
-            nap_core mac = design(NAP_METHOD_MAC, NAP_ACT_F16, 1, 8, 16 / depth, 1, 4 * depth);
-            lut.acc = mac.acc = s == 0 ? NAP_ACC_F16 : NAP_ACC_F32;
+            lut.acc = mac.acc = sums[s];
             add_sums(l, lut, "f16");
-            if (mac.n >= 1) add_sums(l, mac, "f16");
+            if (depth == 1) add_sums(l, mac, "f16");
         }
-    for (unsigned depth = 1; depth <= 16; depth *= 4) {
-        nap_core lut = design(NAP_METHOD_LUT, NAP_ACT_S16, 1, 2, 64 / depth, 4, depth);
-        nap_core mac = design(NAP_METHOD_MAC, NAP_ACT_S16, 1, 8, 16 / depth, 1, 4 * depth);
-        lut.fpsum = mac.fpsum = NAP_FPSUM_PREALIGNED;
+        add_array(l, int8_tables(lut), "f16");
+        lut = design(NAP_METHOD_LUT, NAP_ACT_S16, 1, 2, 64 / depth, 4, depth);
+        lut.fpsum = NAP_FPSUM_PREALIGNED;
         add_array(l, lut, "f16");
-        if (mac.n >= 1) add_array(l, mac, "f16");
-        add_array(l, int8_tables(design(NAP_METHOD_LUT, NAP_ACT_F16, 1, 2, 64 / depth, 4, depth)),
-                  "f16");
     }
+    mac = design(NAP_METHOD_MAC, NAP_ACT_S16, 1, 8, 16, 1, 4);
+    mac.fpsum = NAP_FPSUM_PREALIGNED;
+    add_array(l, mac, "f16");
 }
 
 static void study_pairs(list *l, nap_point_kind kind, unsigned operands, const char *series)
