@@ -2,6 +2,7 @@
 //: design    name = f;m = 1;n = 2;k = 2;wbits = 2;bus_bytes = 8;mem_latency = 2;a_regs = 2;t_regs = 2;w_regs = 2;c_regs = 2;s_regs = 2
 //: unit      core
 //: inside    @P@_sequencer
+//: cut       sum
 //: depth     9
 //: induction 2
   reg past_q = 1'b0;
