@@ -42,7 +42,8 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
                          const char *library, unsigned (*x)(const nap_point *), bool inverse,
                          double unit, unsigned panel)
 {
-    static const char *const order[] = {"lut", "lut_conv", "unpu", "add", "mac_native", "mac"};
+    static const char *const order[] = {"lut", "lut_q",      "lut_conv", "unpu",
+                                        "add", "mac_native", "mac"};
     nap_buf plot = {0};
     for (size_t m = 0; m < sizeof order / sizeof order[0]; m++) {
         bool any = false;
@@ -140,6 +141,15 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
     return st;
 }
 
+static bool present(const nap_study *s, const char *study, const char *series, const char *library,
+                    const char *method)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (is(&s->point[i], study, series, library) && strcmp(s->point[i].method, method) == 0)
+            return true;
+    return false;
+}
+
 /* Up to which width the method needs less area than the uniform MAC; 0: never. */
 static unsigned crossover(const nap_study *s, const char *method, const char *series,
                           const char *library, double mac)
@@ -180,13 +190,14 @@ nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e)
                     mac = fmin(mac, s->point[j].equal_area);
             nap_buf_printf(&g, "set title 'activations %s' font ',12'\n", series[i]);
             plot_methods(&g, s, "bits", series[i], lib, x_of_bits, true, mac, (unsigned)i);
-            static const char *const lines[] = {"lut", "lut_conv", "add"};
-            for (size_t m = 0; m < 3; m++) {
+            static const char *const lines[] = {"lut", "lut_q", "lut_conv", "add"};
+            for (size_t m = 0; m < 4; m++) {
                 char item[120], id[64];
                 snprintf(item, sizeof item, "%s, activations %s, %s: smaller than MAC up to",
                          nap_library_title(lib), series[i], nap_method_title(lines[m]));
                 const bool f16 = strstr(series[i], "f16") != NULL;
                 snprintf(id, sizeof id, "bits_crossover_%s_%s", lines[m], f16 ? "f16" : "int");
+                if (!present(s, "bits", series[i], lib, lines[m])) continue;
                 nap_compare_row(&table, item, crossover(s, lines[m], series[i], lib, mac),
                                 f16 ? nap_published(s, id) : NAN, "bits", nap_cause(s, id));
             }

@@ -24,10 +24,11 @@ const char *nap_library_title(const char *library)
 static const struct {
     const char *method, *colour, *title;
 } methods[] = {
-    {"lut", "#0b7a4b", "LUT tensor core"},      {"lut_conv", "#8bbf5a", "conventional LUT"},
-    {"unpu", "#c07a2b", "UNPU-style"},          {"unpu_half", "#caa24a", "UNPU half table"},
-    {"unpu_remap", "#a8a23a", "UNPU remapped"}, {"add", "#2f6db3", "bit-serial ADD"},
-    {"mac", "#c0392b", "uniform MAC"},          {"mac_native", "#7d3c98", "native narrow MAC"},
+    {"lut", "#0b7a4b", "LUT tensor core"},          {"lut_q", "#1abc9c", "LUT, int8 tables"},
+    {"lut_conv", "#8bbf5a", "conventional LUT"},    {"unpu", "#c07a2b", "UNPU-style"},
+    {"unpu_half", "#caa24a", "UNPU half table"},    {"unpu_remap", "#a8a23a", "UNPU remapped"},
+    {"add", "#2f6db3", "bit-serial ADD"},           {"mac", "#c0392b", "uniform MAC"},
+    {"mac_native", "#7d3c98", "native narrow MAC"},
 };
 
 const char *nap_method_colour(const char *method)
@@ -125,6 +126,8 @@ static nap_status read_point(const nap_csv *c, size_t row, const size_t *col, co
         NAP_TRY(nap_csv_real(c, row, col[reals[i].column], reals[i].to, e));
     for (size_t i = 0; i < NAP_STUDY_PARTS; i++)
         NAP_TRY(nap_csv_real(c, row, part[i], &p->part[i], e));
+    /* Rounding the tables to int8 makes another machine of a floating-point design. */
+    if (strcmp(p->method, "lut") == 0 && strcmp(p->table, "s8") == 0) p->method = "lut_q";
     p->error = NAN;
     if (nap_csv_cell(c, row, col[ERROR])[0] != '\0')
         NAP_TRY(nap_csv_real(c, row, col[ERROR], &p->error, e));
