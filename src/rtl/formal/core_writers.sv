@@ -4,7 +4,7 @@
 //: inside    @P@
 //: cut       u_sequencer.sum u_sequencer.again u_sequencer.depth_q legal
 //: depth     8
-//: induction 6
+//: induction 9
   reg past_q = 1'b0;
   reg load_q;         // MEM's last instruction was a load ...
   reg [2:0] file_q;   // ... to this file
