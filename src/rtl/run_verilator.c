@@ -164,6 +164,8 @@ static nap_status build(const nap_rtl *rtl, const nap_buf *program, bool trace, 
     nap_buf_printf(&path, "%s/harness.cpp", folder);
     if (status == NAP_OK) status = nap_write_whole(path.data, program->data, program->len, e);
     if (status == NAP_OK) {
+        nap_log("building a simulator of %s with Verilator; the next run finds it in the cache",
+                rtl->top);
         const char *const argv[] = {"verilator",
                                     "--cc",
                                     "--exe",
