@@ -74,7 +74,7 @@ static inline void write_property(const char *name, const char *folder, nap_buf 
     emit_unit(unit, &core, &rtl, adder);
     snprintf(prefix, sizeof prefix, "%s_core", core.name);
     const nap_vvar vars[] = {{"N", core.name, 0}, {"P", prefix, 0}, {"FPADD", adder, 0}, {0}};
-    nap_buf logic = {0}, full = {0}, names = {0};
+    nap_buf logic = {0}, full = {0};
     nap_v_put(&logic, body, vars);
     if (header_line(logic.data, "inside", inside, sizeof inside)) {
         char head[128];
@@ -96,7 +96,6 @@ static inline void write_property(const char *name, const char *folder, nap_buf 
     nap_buf_printf(list, "%s\t%s\t%s\t%s\t%s\t%s\n", name, top, depth, induction, cut, what);
     nap_buf_free(&logic);
     nap_buf_free(&full);
-    nap_buf_free(&names);
     nap_rtl_free(&rtl);
     nap_free(body);
 }
