@@ -140,6 +140,35 @@ static void panel_rows(nap_buf *csv, const nap_study *s, const char *library, un
         }
 }
 
+/* Is no other point of the panel at least as small and as frugal, and better in one? */
+static bool on_front(const nap_study *s, const nap_point *p, const char *library, const char *act,
+                     unsigned bits)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *q = &s->point[i];
+        if (in_panel(q, library, act, bits) && q->equal_area <= p->equal_area &&
+            q->equal_power <= p->equal_power &&
+            (q->equal_area < p->equal_area || q->equal_power < p->equal_power))
+            return false;
+    }
+    return true;
+}
+
+/* The designs that nothing beats in both area and power. */
+static void front_rows(nap_buf *csv, const nap_study *s, const char *library)
+{
+    for (size_t a = 0; a < 4; a++)
+        for (size_t w = 0; w < 3; w++)
+            for (size_t i = 0; i < s->count; i++) {
+                const nap_point *p = &s->point[i];
+                if (in_panel(p, library, acts[a], widths[w]) &&
+                    on_front(s, p, library, acts[a], widths[w]))
+                    nap_buf_printf(csv, "%s,%s,%u,%s,M%u N%u K%u x%u,%s,%.5g,%.4g\n", library,
+                                   acts[a], widths[w], nap_method_title(p->method), p->m, p->n,
+                                   p->k, p->depth, p->fpsum, p->equal_area, 1e3 * p->equal_power);
+            }
+}
+
 nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
 {
     nap_page_section(p, "Area and power of 512 multiply-accumulates a cycle");
@@ -149,7 +178,8 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
            "area x power; dotted: equal area x power through the LUT's and the MAC's best. "
            "Operand registers and accumulators are inside. Source: synthesized; power from "
            "simulated random operands.");
-    nap_buf table = {0}, summary = {0};
+    nap_buf table = {0}, summary = {0}, front = {0};
+    nap_buf_puts(&front, "library,A,W,method,shape,sum,area,power mW\n");
     nap_buf_puts(&table, "library,A,W,LUT shape,area MAC/LUT,power MAC/LUT,strongest rival,"
                          "area rival/LUT,power rival/LUT,least in both\n");
     nap_compare_head(&summary);
@@ -181,6 +211,7 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
                  nap_library_title(lib));
         st = nap_page_plot(p, name, 1100, 1250, &g, caption, e);
         nap_buf_free(&g);
+        front_rows(&front, s, lib);
         unsigned won, panels;
         char item[160];
         panel_rows(&table, s, lib, &won, &panels, false, false);
@@ -221,8 +252,14 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
                             "throughput the uniform MAC takes, and the strongest rival.",
                             e);
     if (st == NAP_OK) st = nap_page_table(p, "panels-summary", &summary, "Beside the paper.", e);
+    if (st == NAP_OK)
+        st = nap_page_table(p, "pareto", &front,
+                            "The area-power front of each panel, over all methods: designs that no "
+                            "other beats in both.",
+                            e);
     nap_buf_free(&table);
     nap_buf_free(&summary);
+    nap_buf_free(&front);
     return st;
 }
 
