@@ -51,7 +51,7 @@ static const struct known {
      "BUFx2_ASAP7_75t_R",
      "BUFx4_ASAP7_75t_R",
      {"A", "Y"},
-     4,
+     20,
      1.2},
 };
 
