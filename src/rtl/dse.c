@@ -279,7 +279,7 @@ static nap_status put_table(const search *x, nap_error *e)
 
 /* Points are handed out one by one: they differ a lot in length. Their order in the table does not
  * depend on it. The table is written now and then: a search may be stopped. */
-enum { WRITE_EVERY = 25 };
+enum { WRITE_EVERY = 5 };
 
 static void worker(void *ctx, int part, int parts)
 {
