@@ -283,6 +283,14 @@ static char *program_text(unsigned n)
     return nap_strndup(at, (size_t)(strstr(at, "```") - at));
 }
 
+/* The design of the manual's examples: slow enough a memory to show where latency goes. */
+static nap_core example_core(void)
+{
+    nap_core c = nap_core_default();
+    c.mem_latency = 8;
+    return c;
+}
+
 static nap_program program(unsigned n, unsigned *cycles)
 {
     char *text = program_text(n);
@@ -290,7 +298,7 @@ static nap_program program(unsigned n, unsigned *cycles)
     assert_int_equal(sscanf(text, "# %u cycles", cycles), 1);
     nap_program p;
     nap_error e;
-    const nap_core c = nap_core_default();
+    const nap_core c = example_core();
     if (nap_lmma_assemble(text, strlen(text), "manual", &p, &e) != NAP_OK ||
         nap_program_check(&p, &c, 0xa00, "manual", &e) != NAP_OK)
         fail_msg("%s", e.text);
@@ -303,7 +311,7 @@ static void test_timing_example(void **state)
     (void)state;
     unsigned cycles;
     nap_program p = program(0, &cycles);
-    nap_core c = nap_core_default();
+    nap_core c = example_core();
     uint8_t memory[256] = {0};
     nap_lutstat stat;
     assert_int_equal(nap_lmma_run(&p, &c, memory, sizeof memory, 0, &stat, NULL), NAP_OK);
@@ -323,7 +331,7 @@ static void test_worked_example(void **state)
     unsigned cycles;
     nap_program p = program(1, &cycles);
     assert_null(program_text(2));
-    const nap_core c = nap_core_default();
+    const nap_core c = example_core();
     nap_rng r;
     nap_rng_seed(&r, 9);
     uint16_t a[M * K], q[N * K];
