@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { X_MAX = 64 };
+
 static bool is(const nap_point *p, const char *study, const char *series, const char *library)
 {
     return strcmp(p->study, study) == 0 && strcmp(p->series, series) == 0 &&
@@ -47,13 +49,17 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
     nap_buf plot = {0};
     for (size_t m = 0; m < sizeof order / sizeof order[0]; m++) {
         bool any = false;
-        for (size_t i = 0; i < s->count; i++) {
-            const nap_point *p = &s->point[i];
-            if (!is(p, study, series, library) || strcmp(p->method, order[m]) != 0) continue;
+        for (unsigned at = 1; at <= X_MAX; at++) { /* of several ways to add, the densest */
+            double y = 0;
+            for (size_t i = 0; i < s->count; i++) {
+                const nap_point *p = &s->point[i];
+                if (is(p, study, series, library) && strcmp(p->method, order[m]) == 0 && x(p) == at)
+                    y = fmax(y, inverse ? unit / p->equal_area : p->ops_per_area / unit);
+            }
+            if (y == 0) continue;
             if (!any) nap_buf_printf(g, "$d%u_%zu << EOD\n", panel, m);
             any = true;
-            nap_buf_printf(g, "%u %.6g\n", x(p),
-                           inverse ? unit / p->equal_area : p->ops_per_area / unit);
+            nap_buf_printf(g, "%u %.6g\n", at, y);
         }
         if (!any) continue;
         nap_buf_puts(g, "EOD\n");
@@ -84,12 +90,13 @@ static const nap_point *best_lut(const nap_study *s, const char *series, const c
 static void grid(nap_buf *g, size_t n, const char *x, const char *y)
 {
     const bool one = n <= 2;
-    nap_buf_printf(g,
-                   "set multiplot layout %d,2 margins 0.08,0.98,%s spacing 0.08,0.13\n"
-                   "set grid lc rgb '#e3e8ec'\nset border 3 lc rgb '#8795a1'\nset tics nomirror\n"
-                   "set xlabel '%s'\nset ylabel '%s'\nset yrange [0:*]\n"
-                   "set key top right samplen 1.5 font ',10'\n",
-                   one ? 1 : 2, one ? "0.16,0.90" : "0.09,0.94", x, y);
+    nap_buf_printf(
+        g,
+        "set multiplot layout %d,2 margins 0.08,0.98,%s spacing 0.08,0.13\n"
+        "set grid lc rgb '#e3e8ec'\nset border 3 lc rgb '#8795a1'\nset tics nomirror\n"
+        "set xlabel '%s'\nset ylabel '%s'\nset yrange [0:*]\nset offsets 0,0,graph 0.25,0\n"
+        "set key top right samplen 1.5 font ',10'\n",
+        one ? 1 : 2, one ? "0.16,0.90" : "0.09,0.94", x, y);
 }
 
 nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)

@@ -138,7 +138,7 @@ static void a_report_is_written(void **state)
     expect_cell("panels-summary", "45 nm (Nangate): area MAC / LUT", "ours", "5");
     expect_cell("panels-summary", "45 nm (Nangate): of 1 panels", "ours", "1");
     expect_cell("panels-summary", "45 nm (Nangate): the same, native", "ours", "0");
-    expect_cell("ladder", "45 nm (Nangate): shared precompute, density", "ours", "2");
+    expect_cell("ladder", "45 nm (Nangate), sums s32: shared precompute, density", "ours", "2");
     expect_cell("bits", "45 nm (Nangate), activations f16, LUT", "ours", "5");
 }
 
