@@ -396,7 +396,7 @@ nap_status nap_flow_map(const nap_flow *f, const nap_unit_text *u, nap_mapped *o
  * each buffer drives up to NAP_FANOUT_MAX of the next level, a leaf as many readers. */
 static uint64_t put_tree(nap_buf *b, const nap_library *l, uint64_t readers)
 {
-    uint64_t size[8];
+    uint64_t size[8] = {0};
     unsigned levels = 0;
     for (uint64_t n = readers; n > 1 && levels < 8;)
         size[levels++] = n = (n + NAP_FANOUT_MAX - 1) / NAP_FANOUT_MAX;
