@@ -269,7 +269,7 @@ static void study_pairs(list *l, nap_point_kind kind, unsigned operands, const c
         nap_act act;
         unsigned wbits;
     } pairs[] = {
-        {NAP_ACT_F16, 1}, {NAP_ACT_F16, 4}, {NAP_ACT_S8, 1}, {NAP_ACT_S8, 2}, {NAP_ACT_S8, 4}};
+        {NAP_ACT_S8, 1}, {NAP_ACT_S8, 2}, {NAP_ACT_S8, 4}, {NAP_ACT_F16, 1}, {NAP_ACT_F16, 4}};
     for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
         nap_core c[4];
         const size_t n = usual(pairs[p].act, pairs[p].wbits, c);
