@@ -69,21 +69,46 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
             nap_method_title(order[m]));
     }
     if (plot.len > 0) nap_buf_put(g, plot.data, plot.len);
-    nap_buf_putc(g, '\n');
     nap_buf_free(&plot);
 }
 
+/* Density without operand registers and control: the look-up and the accumulator alone, which is
+ * the boundary of the paper's unit. */
+static double bare(const nap_point *p)
+{
+    return p->ops_per_area * p->area / (p->part[NAP_STUDY_PE] + p->part[NAP_STUDY_ACC]);
+}
+
+static double whole(const nap_point *p)
+{
+    return p->ops_per_area;
+}
+
 /* The densest point of the LUT curve. */
-static const nap_point *best_lut(const nap_study *s, const char *series, const char *library)
+static const nap_point *best_lut(const nap_study *s, const char *series, const char *library,
+                                 double (*density)(const nap_point *))
 {
     const nap_point *best = NULL;
     for (size_t i = 0; i < s->count; i++) {
         const nap_point *p = &s->point[i];
         if (is(p, "k", series, library) && strcmp(p->method, "lut") == 0 &&
-            (best == NULL || p->ops_per_area > best->ops_per_area))
+            (best == NULL || density(p) > density(best)))
             best = p;
     }
     return best;
+}
+
+/* The LUT curve once more, bare. */
+static void plot_bare(nap_buf *g, const nap_study *s, const char *series, const char *library,
+                      double unit, unsigned panel)
+{
+    nap_buf_printf(g, "$bare%u << EOD\n", panel);
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *p = &s->point[i];
+        if (is(p, "k", series, library) && strcmp(p->method, "lut") == 0)
+            nap_buf_printf(g, "%u %.6g\n", x_of_k(p), bare(p) / unit);
+    }
+    nap_buf_puts(g, "EOD\n");
 }
 
 /* Panels two abreast, in as many rows as n of them need. */
@@ -104,11 +129,12 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
     nap_page_section(p, "How many activations should one look-up cover?");
     nap_page_text(
         p, "One dot-product unit (M = N = 1) with weights of one bit: operations per cycle and "
-           "area, registers and accumulator included, against K. Each panel is scaled to its "
-           "LUT curve's best. Source: synthesized.");
+           "area, registers and accumulator included, against K. Dashed: the look-up and its "
+           "accumulator alone, the paper's boundary. Each panel is scaled to its LUT curve's "
+           "best. Source: synthesized.");
     nap_buf table = {0};
-    nap_buf_puts(&table,
-                 "library,activations,best K (ours),best K (published),LUT over MAC at best K\n");
+    nap_buf_puts(&table, "library,activations,best K at the paper's boundary,best K (published),"
+                         "best K with registers,LUT over MAC with registers\n");
     for (size_t l = 0; nap_study_libraries[l] != NULL; l++) {
         const char *lib = nap_study_libraries[l], *series[4];
         const size_t n = list_series(s, "k", lib, series, 4);
@@ -116,11 +142,16 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
         nap_buf g = {0};
         grid(&g, n, "K", "operations per cycle and area, relative");
         for (size_t i = 0; i < n; i++) {
-            const nap_point *best = best_lut(s, series[i], lib);
-            nap_buf_printf(&g, "set title 'activations %s, weights 1 bit' font ',12'\n", series[i]);
-            plot_methods(&g, s, "k", series[i], lib, x_of_k, false,
-                         best == NULL ? 1.0 : best->ops_per_area, (unsigned)i);
+            const nap_point *best = best_lut(s, series[i], lib, whole);
             if (best == NULL) continue;
+            plot_bare(&g, s, series[i], lib, best->ops_per_area, (unsigned)i);
+            nap_buf_printf(&g, "set title 'activations %s, weights 1 bit' font ',12'\n", series[i]);
+            plot_methods(&g, s, "k", series[i], lib, x_of_k, false, best->ops_per_area,
+                         (unsigned)i);
+            nap_buf_printf(&g,
+                           ", $bare%zu using 1:2 with lines lw 1.5 dt 2 lc rgb '%s' title "
+                           "'LUT, without registers'\n",
+                           i, nap_method_colour("lut"));
             double mac = 0; /* the densest of the multiplying units */
             for (size_t j = 0; j < s->count; j++) {
                 const nap_point *q = &s->point[j];
@@ -128,8 +159,9 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
                     mac = fmax(mac, q->ops_per_area);
             }
             const bool fp = strcmp(best->act, "s8") != 0 && strcmp(best->act, "s16") != 0;
-            nap_buf_printf(&table, "%s,%s,%u,%.0f,%.2fx\n", lib, series[i], x_of_k(best),
-                           nap_published(s, fp ? "k_best_fp" : "k_best_int"),
+            nap_buf_printf(&table, "%s,%s,%u,%.0f,%u,%.2fx\n", lib, series[i],
+                           x_of_k(best_lut(s, series[i], lib, bare)),
+                           nap_published(s, fp ? "k_best_fp" : "k_best_int"), x_of_k(best),
                            mac > 0 ? best->ops_per_area / mac : NAN);
         }
         nap_buf_puts(&g, "unset multiplot\n");
@@ -157,16 +189,17 @@ static bool present(const nap_study *s, const char *study, const char *series, c
     return false;
 }
 
-/* Up to which width the method needs less area than the uniform MAC; 0: never. */
-static unsigned crossover(const nap_study *s, const char *method, const char *series,
-                          const char *library, double mac)
+/* Up to which width the method (n columns; 0: any) needs less area than the uniform MAC; 0: never.
+ */
+static unsigned crossover(const nap_study *s, const char *method, unsigned columns,
+                          const char *series, const char *library, double mac)
 {
     unsigned bits = 0;
     for (unsigned b = 1; b <= 8; b++)
         for (size_t i = 0; i < s->count; i++) {
             const nap_point *p = &s->point[i];
             if (is(p, "bits", series, library) && strcmp(p->method, method) == 0 && p->wbits == b &&
-                p->equal_area < mac && bits == b - 1)
+                (columns == 0 || p->n == columns) && p->equal_area < mac && bits == b - 1)
                 bits = b;
         }
     return bits;
@@ -186,9 +219,9 @@ nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e)
         if (n == 0) continue;
         nap_buf g = {0};
         grid(&g, n, "weight bits", "density, uniform MAC = 1");
-        nap_buf_puts(&g,
-                     "set xrange [0.8:8.2]\nset arrow 1 from graph 0, first 1 to graph 1, first 1 "
-                     "nohead dt 2 lc rgb '#c0392b'\n");
+        nap_buf_puts(&g, "unset offsets\nset logscale y 2\nset yrange [*:*]\nset xrange "
+                         "[0.8:8.2]\nset arrow 1 from graph 0, first 1 to graph 1, first 1 "
+                         "nohead dt 2 lc rgb '#c0392b'\n");
         for (size_t i = 0; i < n; i++) {
             double mac = NAN;
             for (size_t j = 0; j < s->count; j++)
@@ -197,16 +230,26 @@ nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e)
                     mac = fmin(mac, s->point[j].equal_area);
             nap_buf_printf(&g, "set title 'activations %s' font ',12'\n", series[i]);
             plot_methods(&g, s, "bits", series[i], lib, x_of_bits, true, mac, (unsigned)i);
-            static const char *const lines[] = {"lut", "lut_q", "lut_conv", "add"};
-            for (size_t m = 0; m < 4; m++) {
-                char item[120], id[64];
-                snprintf(item, sizeof item, "%s, activations %s, %s: smaller than MAC up to",
-                         nap_library_title(lib), series[i], nap_method_title(lines[m]));
-                const bool f16 = strstr(series[i], "f16") != NULL;
-                snprintf(id, sizeof id, "bits_crossover_%s_%s", lines[m], f16 ? "f16" : "int");
-                if (!present(s, "bits", series[i], lib, lines[m])) continue;
-                nap_compare_row(&table, item, crossover(s, lines[m], series[i], lib, mac),
-                                f16 ? nap_published(s, id) : NAN, "bits", nap_cause(s, id));
+            nap_buf_putc(&g, '\n');
+            static const struct {
+                const char *method, *id, *note;
+                unsigned columns;
+            } lines[] = {{"lut", "lut", "", 0},
+                         {"lut_q", "lut_q", "", 0},
+                         {"lut_conv", "lut_conv_n4", ", tables for 4 columns", 4},
+                         {"lut_conv", "lut_conv_n64", ", tables for 64 columns", 64},
+                         {"add", "add", "", 0}};
+            for (size_t m = 0; m < sizeof lines / sizeof lines[0]; m++) {
+                char item[160], id[64];
+                snprintf(item, sizeof item, "%s, activations %s, %s%s: smaller than MAC up to",
+                         nap_library_title(lib), series[i], nap_method_title(lines[m].method),
+                         lines[m].note);
+                snprintf(id, sizeof id, "bits_crossover_%s_%s", lines[m].id, series[i]);
+                if (!present(s, "bits", series[i], lib, lines[m].method)) continue;
+                nap_compare_row(
+                    &table, item,
+                    crossover(s, lines[m].method, lines[m].columns, series[i], lib, mac),
+                    nap_published(s, id), "bits", nap_cause(s, id));
             }
         }
         nap_buf_puts(&g, "unset multiplot\n");

@@ -14,7 +14,7 @@ typedef struct nap_point {
     double error; /* NaN: exact */
 } nap_point;
 
-enum { NAP_STUDY_PARTS = 7 }; /* table weight pe acc precompute control fanout */
+enum { NAP_STUDY_PE = 2, NAP_STUDY_ACC = 3, NAP_STUDY_PARTS = 7 }; /* of nap_study_parts */
 extern const char *const nap_study_parts[NAP_STUDY_PARTS];
 
 typedef struct nap_study {
