@@ -163,6 +163,13 @@ static nap_status build(const nap_rtl *rtl, const nap_buf *program, bool trace, 
     path.len = 0;
     nap_buf_printf(&path, "%s/harness.cpp", folder);
     if (status == NAP_OK) status = nap_write_whole(path.data, program->data, program->len, e);
+    static const char *const needed[] = {"make", "g++"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0] && status == NAP_OK; i++)
+        if (!nap_process_exists(needed[i]))
+            status = nap_fail(e, NAP_ERR_NOT_FOUND, NAP_NO_OFFSET,
+                              "the program '%s' was not found, which Verilator builds with; "
+                              "Debian: apt install %s",
+                              needed[i], needed[i]);
     if (status == NAP_OK) {
         nap_log("building a simulator of %s with Verilator; the next run finds it in the cache",
                 rtl->top);
