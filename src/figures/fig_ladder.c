@@ -123,13 +123,20 @@ static nap_status plain(nap_page *p, const nap_study *s, const char *study, cons
     for (size_t i = 0; i < s->count; i++) {
         const nap_point *q = &s->point[i];
         if (strcmp(q->study, study) != 0) continue;
-        if (first == NULL || strcmp(first->series, q->series) != 0 ||
-            strcmp(first->library, q->library) != 0)
+        /* Flat arrays are set against the composed one before them. */
+        const bool flat = strcmp(q->series, "flat") == 0;
+        if (first == NULL ||
+            (!flat && (strcmp(study, "flat") == 0 || strcmp(first->series, q->series) != 0 ||
+                       strcmp(first->library, q->library) != 0)))
             first = q;
-        nap_buf_printf(&csv, "%s,%s,%s,%u %u %u %u,%s,%u,%s,%s,%s,%.5g,%.4g,%.3f,%.3f,", q->library,
-                       q->series, q->method, q->m, q->n, q->k, q->depth, q->act, q->wbits, q->acc,
-                       q->fpsum, q->activity, q->equal_area, 1e3 * q->equal_power,
-                       q->equal_area / first->equal_area, q->equal_power / first->equal_power);
+        nap_buf_printf(&csv, "%s,%s,%s,%u %u %u %u,%s,%u,%s,%s,%s,%.5g,", q->library, q->series,
+                       q->method, q->m, q->n, q->k, q->depth, q->act, q->wbits, q->acc, q->fpsum,
+                       q->activity, q->equal_area);
+        if (isnan(q->equal_power))
+            nap_buf_printf(&csv, "-,%.3f,-,", q->equal_area / first->equal_area);
+        else
+            nap_buf_printf(&csv, "%.4g,%.3f,%.3f,", 1e3 * q->equal_power,
+                           q->equal_area / first->equal_area, q->equal_power / first->equal_power);
         if (isnan(q->error))
             nap_buf_puts(&csv, "exact\n");
         else
@@ -154,6 +161,7 @@ nap_status nap_figure_axes(nap_page *p, const nap_study *s, nap_error *e)
         {"fpsum", "Floating-point sums: one rounding per addition, one alignment and rounding per "
                   "step, or activations aligned beforehand; the error is measured."},
         {"activity", "Random operands against operands recorded from real models."},
+        {"precompute", "The table generator alone, which the LUT array shares and UNPU holds."},
         {"clock", "A relaxed and a tight clock."},
         {"flat", "Composed of units against synthesized flat: what composing costs."},
     };

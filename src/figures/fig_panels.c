@@ -102,13 +102,17 @@ static void panel(nap_buf *g, const nap_study *s, const char *library, const cha
     nap_buf_free(&plot);
 }
 
-/* Counts the panels that LUT wins in both area and power, and writes a line for each into `csv`
- * unless that is NULL. native: against native narrow multipliers too; rounded: LUT may take tables
- * rounded to int8. */
-static void panel_rows(nap_buf *csv, const nap_study *s, const char *library, unsigned *won,
-                       unsigned *panels, bool native, bool rounded)
+/* In how many panels LUT is least, by three measures. */
+typedef struct tally {
+    unsigned panels, area, power, product;
+} tally;
+
+/* Counts the panels and writes a line for each into `csv` unless that is NULL. native: against
+ * native narrow multipliers too; rounded: LUT may take tables rounded to int8. */
+static tally panel_rows(nap_buf *csv, const nap_study *s, const char *library, bool native,
+                        bool rounded)
 {
-    *won = *panels = 0;
+    tally t = {0};
     for (size_t a = 0; a < 4; a++)
         for (size_t w = 0; w < 3; w++) {
             const nap_point *lut = best(s, library, acts[a], widths[w], "lut");
@@ -116,28 +120,50 @@ static void panel_rows(nap_buf *csv, const nap_study *s, const char *library, un
             if (lut == NULL) continue;
             if (q != NULL && nap_point_product(q) < nap_point_product(lut)) lut = q;
             const nap_point *other = NULL;
+            double area = INFINITY, power = INFINITY, product = INFINITY; /* least of the rivals' */
             static const char *const rivals[] = {"add", "mac", "mac_native"};
             for (size_t m = 0; m < (native ? 3 : 2); m++) {
                 const nap_point *b = best(s, library, acts[a], widths[w], rivals[m]);
-                if (b != NULL && (other == NULL || nap_point_product(b) < nap_point_product(other)))
-                    other = b;
+                if (b == NULL) continue;
+                if (other == NULL || nap_point_product(b) < nap_point_product(other)) other = b;
+                area = fmin(area, b->equal_area);
+                power = fmin(power, b->equal_power);
+                product = fmin(product, nap_point_product(b));
             }
             if (other == NULL) continue;
-            const bool wins =
-                lut->equal_area < other->equal_area && lut->equal_power < other->equal_power;
-            (*panels)++;
-            *won += wins;
+            t.panels++;
+            t.area += lut->equal_area < area;
+            t.power += lut->equal_power < power;
+            t.product += nap_point_product(lut) < product;
             if (csv == NULL) continue;
             const nap_point *mac = best(s, library, acts[a], widths[w], "mac");
-            nap_buf_printf(csv,
-                           "%s,%s,%u,M%u N%u K%u x%u,%.2fx,%.2fx,%s M%u N%u K%u,%.2fx,%.2fx,%s\n",
-                           library, acts[a], widths[w], lut->m, lut->n, lut->k, lut->depth,
-                           mac == NULL ? NAN : mac->equal_area / lut->equal_area,
-                           mac == NULL ? NAN : mac->equal_power / lut->equal_power,
-                           nap_method_title(other->method), other->m, other->n,
-                           other->k * other->depth, other->equal_area / lut->equal_area,
-                           other->equal_power / lut->equal_power, wins ? "LUT" : other->method);
+            nap_buf_printf(
+                csv, "%s,%s,%u,M%u N%u K%u x%u,%.2fx,%.2fx,%s M%u N%u K%u,%.2fx,%.2fx,%s,%s\n",
+                library, acts[a], widths[w], lut->m, lut->n, lut->k, lut->depth,
+                mac == NULL ? NAN : mac->equal_area / lut->equal_area,
+                mac == NULL ? NAN : mac->equal_power / lut->equal_power,
+                nap_method_title(other->method), other->m, other->n, other->k * other->depth,
+                other->equal_area / lut->equal_area, other->equal_power / lut->equal_power,
+                lut->equal_area < area ? "LUT" : "-", lut->equal_power < power ? "LUT" : "-");
         }
+    return t;
+}
+
+/* The three counts as lines of the comparison. */
+static void tally_rows(nap_buf *csv, const nap_study *s, const char *library, tally t,
+                       const char *who, double published, const char *cause)
+{
+    const struct {
+        const char *measure;
+        unsigned count;
+    } lines[] = {
+        {"least area", t.area}, {"least power", t.power}, {"least area x power", t.product}};
+    for (size_t i = 0; i < 3; i++) {
+        char item[200];
+        snprintf(item, sizeof item, "%s, %s: %s in so many of %u panels",
+                 nap_library_title(library), who, lines[i].measure, t.panels);
+        nap_compare_row(csv, item, lines[i].count, published, "panels", nap_cause(s, cause));
+    }
 }
 
 /* Is no other point of the panel at least as small and as frugal, and better in one? */
@@ -181,7 +207,7 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
     nap_buf table = {0}, summary = {0}, front = {0};
     nap_buf_puts(&front, "library,A,W,method,shape,sum,area,power mW\n");
     nap_buf_puts(&table, "library,A,W,LUT shape,area MAC/LUT,power MAC/LUT,strongest rival,"
-                         "area rival/LUT,power rival/LUT,least in both\n");
+                         "area rival/LUT,power rival/LUT,least area,least power\n");
     nap_compare_head(&summary);
     nap_status st = NAP_OK;
     for (size_t l = 0; st == NAP_OK && nap_study_libraries[l] != NULL; l++) {
@@ -212,23 +238,14 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
         st = nap_page_plot(p, name, 1100, 1250, &g, caption, e);
         nap_buf_free(&g);
         front_rows(&front, s, lib);
-        unsigned won, panels;
+        const double won = nap_published(s, "panels_won");
         char item[160];
-        panel_rows(&table, s, lib, &won, &panels, false, false);
-        snprintf(item, sizeof item,
-                 "%s: of %u panels, LUT least in area and power (against ADD, MAC)",
-                 nap_library_title(lib), panels);
-        nap_compare_row(&summary, item, won, nap_published(s, "panels_won"), "panels",
-                        nap_cause(s, "panels_won"));
-        panel_rows(NULL, s, lib, &won, &panels, false, true);
-        snprintf(item, sizeof item, "%s: the same, FP activations with tables rounded to int8",
-                 nap_library_title(lib));
-        nap_compare_row(&summary, item, won, nap_published(s, "panels_won"), "panels",
-                        nap_cause(s, "panels_won_int8"));
-        panel_rows(NULL, s, lib, &won, &panels, true, true);
-        snprintf(item, sizeof item, "%s: the same, native narrow MACs among the rivals",
-                 nap_library_title(lib));
-        nap_compare_row(&summary, item, won, NAN, "panels", nap_cause(s, "panels_native"));
+        tally_rows(&summary, s, lib, panel_rows(&table, s, lib, false, false),
+                   "LUT against ADD and MAC", won, "panels_won");
+        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, false, true),
+                   "the same, FP tables rounded to int8", won, "panels_won_int8");
+        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, true, true),
+                   "the same, native narrow MACs among the rivals", NAN, "panels_native");
         const nap_point *lut = best(s, lib, "f16", 1, "lut"), *mac = best(s, lib, "f16", 1, "mac");
         if (lut == NULL || mac == NULL) continue;
         snprintf(item, sizeof item, "%s: area MAC / LUT, W1 A FP16", nap_library_title(lib));

@@ -90,6 +90,13 @@ static const char *const names[COLUMNS] = {
     "clock_ns",    "activity",     "cycles", "area", "delay_ns", "power_w", "equal_area",
     "equal_power", "ops_per_area", "error"};
 
+/* NaN where the study has no figure: an array synthesized flat has no parts and no power. */
+static nap_status read_real(const nap_csv *c, size_t row, size_t column, double *out, nap_error *e)
+{
+    *out = NAN;
+    return nap_csv_cell(c, row, column)[0] == '\0' ? NAP_OK : nap_csv_real(c, row, column, out, e);
+}
+
 static nap_status read_point(const nap_csv *c, size_t row, const size_t *col, const size_t *part,
                              nap_point *p, nap_error *e)
 {
@@ -123,14 +130,12 @@ static nap_status read_point(const nap_csv *c, size_t row, const size_t *col, co
                  {&p->delay_ns, DELAY},
                  {&p->clock_ns, CLOCK}};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
-        NAP_TRY(nap_csv_real(c, row, col[reals[i].column], reals[i].to, e));
+        NAP_TRY(read_real(c, row, col[reals[i].column], reals[i].to, e));
     for (size_t i = 0; i < NAP_STUDY_PARTS; i++)
-        NAP_TRY(nap_csv_real(c, row, part[i], &p->part[i], e));
+        NAP_TRY(read_real(c, row, part[i], &p->part[i], e));
     /* Rounding the tables to int8 makes another machine of a floating-point design. */
     if (strcmp(p->method, "lut") == 0 && strcmp(p->table, "s8") == 0) p->method = "lut_q";
-    p->error = NAN;
-    if (nap_csv_cell(c, row, col[ERROR])[0] != '\0')
-        NAP_TRY(nap_csv_real(c, row, col[ERROR], &p->error, e));
+    NAP_TRY(read_real(c, row, col[ERROR], &p->error, e));
     return NAP_OK;
 }
 

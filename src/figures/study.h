@@ -10,6 +10,7 @@ typedef struct nap_point {
     /* method: as in designs, and "lut_q" for LUT with tables rounded to int8 */
     const char *study, *series, *method, *act, *table, *acc, *fpsum, *library, *activity, *tools;
     unsigned m, n, k, depth, wbits, cycles;
+    /* NaN: not in the study */
     double area, part[7], power, equal_area, equal_power, ops_per_area, delay_ns, clock_ns;
     double error; /* NaN: exact */
 } nap_point;
