@@ -129,14 +129,18 @@ static nap_status plain(nap_page *p, const nap_study *s, const char *study, cons
             (!flat && (strcmp(study, "flat") == 0 || strcmp(first->series, q->series) != 0 ||
                        strcmp(first->library, q->library) != 0)))
             first = q;
+        /* A table generator does no multiply-adds: its own area and power. */
+        const double area = isnan(q->equal_area) ? q->area : q->equal_area,
+                     power = isnan(q->equal_area) ? q->power : q->equal_power,
+                     area1 = isnan(first->equal_area) ? first->area : first->equal_area,
+                     power1 = isnan(first->equal_area) ? first->power : first->equal_power;
         nap_buf_printf(&csv, "%s,%s,%s,%u %u %u %u,%s,%u,%s,%s,%s,%.5g,", q->library, q->series,
                        q->method, q->m, q->n, q->k, q->depth, q->act, q->wbits, q->acc, q->fpsum,
-                       q->activity, q->equal_area);
-        if (isnan(q->equal_power))
-            nap_buf_printf(&csv, "-,%.3f,-,", q->equal_area / first->equal_area);
+                       q->activity, area);
+        if (isnan(power))
+            nap_buf_printf(&csv, "-,%.3f,-,", area / area1);
         else
-            nap_buf_printf(&csv, "%.4g,%.3f,%.3f,", 1e3 * q->equal_power,
-                           q->equal_area / first->equal_area, q->equal_power / first->equal_power);
+            nap_buf_printf(&csv, "%.4g,%.3f,%.3f,", 1e3 * power, area / area1, power / power1);
         if (isnan(q->error))
             nap_buf_puts(&csv, "exact\n");
         else

@@ -162,7 +162,7 @@ static void the_shipped_study_is_read(void **state)
         const nap_point *p = &s.point[i];
         double parts = 0;
         for (size_t k = 0; k < NAP_STUDY_PARTS; k++) parts += p->part[k];
-        assert_true(p->area > 0 && p->equal_area > 0);
+        assert_true(p->area > 0);
         if (!isnan(parts)) assert_true(fabs(parts - p->area) <= 1e-3 * p->area);
     }
     nap_study_free(&s);
