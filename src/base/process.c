@@ -175,16 +175,22 @@ nap_status nap_read_whole(const char *path, size_t limit, char **out, size_t *le
 
 nap_status nap_write_whole(const char *path, const void *bytes, size_t len, nap_error *e)
 {
+    /* A device or a pipe is written to: renaming a file over it would take its place. */
+    struct stat st;
+    const bool direct = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
     nap_buf t = {0};
-    nap_buf_printf(&t, "%s.new-%ld", path, (long)getpid());
+    if (direct)
+        nap_buf_puts(&t, path);
+    else
+        nap_buf_printf(&t, "%s.new-%ld", path, (long)getpid());
     if (t.failed) return nap_fail_memory(e, strlen(path), "path");
     nap_status s = NAP_OK;
     FILE *f = fopen(t.data, "wb");
     bool ok = f != NULL && fwrite(bytes, 1, len, f) == len;
     if (f != NULL) ok = fclose(f) == 0 && ok;
-    if (!ok || rename(t.data, path) != 0) {
+    if (!ok || (!direct && rename(t.data, path) != 0)) {
         s = nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot write: %s", path, strerror(errno));
-        unlink(t.data);
+        if (!direct) unlink(t.data);
     }
     nap_buf_free(&t);
     return s;

@@ -19,7 +19,8 @@ nap_status nap_make_folder(const char *path, nap_error *e);
 /* A folder below the user's cache: $NAPIER_CACHE, $XDG_CACHE_HOME/napier or ~/.cache/napier, then
  * `name`; made if missing. nap_free(). */
 nap_status nap_cache_folder(const char *name, char **out, nap_error *e);
-/* A whole file, at most `limit` bytes; and one written whole: to a temporary name, then renamed. */
+/* A whole file, at most `limit` bytes; and one written whole: to a temporary name, then renamed
+ * (devices and pipes directly). */
 nap_status nap_read_whole(const char *path, size_t limit, char **out, size_t *len, nap_error *e);
 nap_status nap_write_whole(const char *path, const void *bytes, size_t len, nap_error *e);
 

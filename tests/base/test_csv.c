@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void a_table_is_read(void **state)
@@ -117,6 +118,13 @@ static void whole_files_and_folders(void **state)
     assert_int_equal(nap_make_folder(path, &e), NAP_ERR_IO);
     snprintf(path, sizeof path, "%s/none", cache);
     assert_int_equal(nap_read_whole(path, 4, &text, &len, &e), NAP_ERR_NOT_FOUND);
+    /* A device stays one, and its refusal is reported. */
+    struct stat st;
+    if (stat("/dev/full", &st) == 0 && S_ISCHR(st.st_mode)) {
+        assert_int_equal(nap_write_whole("/dev/full", "12345", 5, &e), NAP_ERR_IO);
+        assert_string_equal(e.text, "/dev/full: cannot write: No space left on device");
+        assert_true(stat("/dev/full", &st) == 0 && S_ISCHR(st.st_mode));
+    }
     nap_free(cache);
     unsetenv("NAPIER_CACHE");
     const char *const rm[] = {"rm", "-r", root, NULL};
