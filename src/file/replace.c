@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct nap_replace {
@@ -48,6 +49,10 @@ static nap_status open_temporary(nap_replace *r, nap_error *e)
 
 nap_status nap_replace_open(nap_replace **out, const char *path, nap_error *e)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                        "%s: found a device or folder, expected a file or a new name", path);
     *out = NULL;
     nap_replace *r = nap_calloc(1, sizeof *r);
     if (!r) return nap_fail_memory(e, sizeof *r, path);

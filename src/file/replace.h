@@ -1,7 +1,7 @@
 /* Writing a file so that a kill at any moment leaves the old one or the new one, never half.
  *
  * Bytes go to a new file beside the target ("model.gguf.new-<pid>-<n>"), which is synchronized and
- * then renamed over it; the folder is synchronized as well. */
+ * then renamed over it; the folder is synchronized as well. Devices and folders are refused. */
 #ifndef NAP_FILE_REPLACE_H
 #define NAP_FILE_REPLACE_H
 

@@ -260,9 +260,21 @@ static void cancelling_leaves_nothing(void **state)
     assert_null(r);
 }
 
+/* Renaming over a device would take its place. */
+static void devices_are_not_replaced(void **state)
+{
+    (void)state;
+    nap_replace *r;
+    nap_error e;
+    assert_int_equal(nap_replace_open(&r, "/dev/null", &e), NAP_ERR_ARGUMENT);
+    assert_string_equal(e.text,
+                        "/dev/null: found a device or folder, expected a file or a new name");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(devices_are_not_replaced),
         cmocka_unit_test(reads_by_position),
         cmocka_unit_test(file_cut_while_open),
         cmocka_unit_test(file_replaced_while_open),
