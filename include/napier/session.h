@@ -26,10 +26,19 @@ typedef enum nap_path {
     NAP_PATH_FLOAT = 1 /* the specification: scalar float, weights decoded to float, f32 KV; slow */
 } nap_path;
 
+/* How the fast path rounds activations to int8 before a product. */
+typedef enum nap_rounding {
+    NAP_ROUNDING_FINE = 0, /* a scale per 32 elements, in float */
+    NAP_ROUNDING_GGML = 1  /* as llama.cpp does on a CPU: a scale per 256 elements for weights in
+                              blocks of 256 (Q2_K ... IQ4_XS), else a binary16 scale per 32. Loses
+                              more; for comparisons with llama.cpp, no faster */
+} nap_rounding;
+
 typedef struct nap_engine_options {
     int threads;     /* 0: one per available core */
     const char *cpu; /* tier to use: NULL or "auto", or "ref", "avx2", "avx512" ... */
     nap_path path;
+    nap_rounding rounding; /* the float path rounds nothing */
     size_t context;      /* tokens one session may hold; 0: the model's, or less if memory is short
                             (then the log says so) */
     size_t batch;        /* tokens computed together at most; 0: 512 */

@@ -31,7 +31,7 @@ size_t nap_kernel_row_count(void)
 
 nap_kernel_row nap_kernel_row_at(size_t i)
 {
-    static const char *const forms[NAP_ACT_FORM_COUNT] = {"f32", "q8"};
+    static const char *const forms[NAP_ACT_FORM_COUNT] = {"f32", "q8", "q8_1", "q8_k"};
     const nap_kernel *k = nap_kernel_at(i);
     return (nap_kernel_row){
         .name = k->name,

@@ -157,7 +157,7 @@ static const char *flag_name(const struct argp_option *options, int key, char bu
 
 /* ---- engine options */
 
-enum { KEY_CPU = 0x100, KEY_PATH, KEY_BATCH, KEY_MEMORY };
+enum { KEY_CPU = 0x100, KEY_PATH, KEY_ROUNDING, KEY_BATCH, KEY_MEMORY };
 
 static const struct argp_option engine_options[] = {
     {NULL, 0, NULL, 0, "Running:", 2},
@@ -168,6 +168,10 @@ static const struct argp_option engine_options[] = {
      "Instruction sets to use: auto, ref, avx2, avxvnni, avx512 or neon [NAPIER_CPU]", 2},
     {"path", KEY_PATH, "KIND", 0,
      "fast (default), or float: the slow scalar specification [NAPIER_PATH]", 2},
+    {"rounding", KEY_ROUNDING, "KIND", 0,
+     "How activations become int8: fine (default), or ggml: as llama.cpp does, to compare with it "
+     "[NAPIER_ROUNDING]",
+     2},
     {"batch", KEY_BATCH, "N", 0, "Tokens computed together at most; default 512 [NAPIER_BATCH]", 2},
     {"max-memory", KEY_MEMORY, "MB", 0,
      "Refuse to use more; default what is available [NAPIER_MAX_MEMORY]", 2},
@@ -175,13 +179,10 @@ static const struct argp_option engine_options[] = {
 };
 
 static const env_twin engine_env[] = {
-    {"NAPIER_THREADS", 't'},
-    {"NAPIER_CONTEXT", 'c'},
-    {"NAPIER_CPU", KEY_CPU},
-    {"NAPIER_PATH", KEY_PATH},
-    {"NAPIER_BATCH", KEY_BATCH},
-    {"NAPIER_MAX_MEMORY", KEY_MEMORY},
-    {NULL, 0},
+    {"NAPIER_THREADS", 't'},           {"NAPIER_CONTEXT", 'c'},
+    {"NAPIER_CPU", KEY_CPU},           {"NAPIER_PATH", KEY_PATH},
+    {"NAPIER_ROUNDING", KEY_ROUNDING}, {"NAPIER_BATCH", KEY_BATCH},
+    {"NAPIER_MAX_MEMORY", KEY_MEMORY}, {NULL, 0},
 };
 
 static error_t set_engine(int key, const char *what, const char *text,
@@ -213,6 +214,14 @@ static error_t set_engine(int key, const char *what, const char *text,
             a->o.path = NAP_PATH_FLOAT;
         else
             return cli_usage(state, "%s: found '%.60s', expected fast or float", what, text);
+        return 0;
+    case KEY_ROUNDING:
+        if (strcmp(text, "fine") == 0)
+            a->o.rounding = NAP_ROUNDING_FINE;
+        else if (strcmp(text, "ggml") == 0)
+            a->o.rounding = NAP_ROUNDING_GGML;
+        else
+            return cli_usage(state, "%s: found '%.60s', expected fine or ggml", what, text);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -43,6 +43,9 @@ const char *nap_kop_name(nap_kop op);
 typedef enum nap_act_form {
     NAP_ACT_F32, /* the floats themselves: nothing to prepare */
     NAP_ACT_Q8,  /* int8, one float scale per 32 elements; see nap_act_q8 */
+    /* As ggml rounds, in the layout of NAP_ACT_Q8: any matmul row of that form takes them too. */
+    NAP_ACT_Q8_1, /* d and s rounded to binary16 */
+    NAP_ACT_Q8_K, /* one d for 256 elements, repeated */
     NAP_ACT_FORM_COUNT
 } nap_act_form;
 
@@ -55,7 +58,12 @@ typedef enum nap_act_form {
  * with amax = max |x| over the 32, d = amax / 127, q = round-to-nearest-even(x * (127 / amax))
  * (a division, then a product, both rounded); amax == 0, or so small that 127 / amax is infinite,
  * gives d = 0 and q = 0. A block that holds a NaN or infinity gives d = NaN and q = 0, so that the
- * result shows it. */
+ * result shows it.
+ *
+ * NAP_ACT_Q8_1: the same q; s is taken with the unrounded d, then both are rounded to binary16.
+ * NAP_ACT_Q8_K (`cols` a multiple of 256): x0 the first element of largest magnitude of the 256,
+ * d = 1 / (-127 / x0), q = round-to-nearest-even(x * (-127 / x0)); zeros, NaN and infinities as
+ * above, over the 256. */
 typedef struct nap_act_q8 {
     const int8_t *q;
     const float *d, *s;

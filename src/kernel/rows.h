@@ -43,6 +43,8 @@ NAP_FLOAT_SHAPES(NAP_DECLARE_FLOATS)
                              const float *v);                                                      \
     void nap_attention_##tier(const nap_attention_args *a, size_t item);
 NAP_DECLARE_VECTORS(ref)
+void nap_prepare_q8_1_ref(const float *x, size_t cols, void *act);
+void nap_prepare_q8_k_ref(const float *x, size_t cols, void *act);
 NAP_DECLARE_VECTORS(avx2)
 NAP_DECLARE_VECTORS(avx512)
 NAP_DECLARE_VECTORS(neon)

@@ -10,13 +10,14 @@
      .fn.what = nap_##what##_##tier_,                                                              \
      .note = why},
 
-#define PREPARE_Q8(tier_, TIER, why)                                                               \
-    {.name = "prepare_q8_" #tier_,                                                                 \
+#define PREPARE(form, FORM, tier_, TIER, function, why)                                            \
+    {.name = "prepare_" #form "_" #tier_,                                                          \
      .op = NAP_KOP_PREPARE,                                                                        \
      .tier = NAP_TIER_##TIER,                                                                      \
-     .act = NAP_ACT_Q8,                                                                            \
-     .fn.prepare = nap_prepare_##tier_,                                                            \
+     .act = NAP_ACT_##FORM,                                                                        \
+     .fn.prepare = function,                                                                       \
      .note = why},
+#define PREPARE_Q8(tier_, TIER, why) PREPARE(q8, Q8, tier_, TIER, nap_prepare_##tier_, why)
 
 #define MATMUL(shape, act_, ACT, tier_, TIER, decode_fn, prefill_fn, from, why)                    \
     {.name = "matmul_" #shape "_" #act_ "_" #tier_,                                                \
@@ -61,6 +62,8 @@
 static const nap_kernel rows[] = {
     NAP_BLOCK_SHAPES(BLOCK_REF)
     NAP_FLOAT_SHAPES(FLOAT_REF)
+    PREPARE(q8_1, Q8_1, ref, REF, nap_prepare_q8_1_ref, "ggml's rounding, for comparisons")
+    PREPARE(q8_k, Q8_K, ref, REF, nap_prepare_q8_k_ref, "ggml's rounding, for comparisons")
     PREPARE_Q8(ref, REF, "portable C, the specification")
     VECTOR(rmsnorm, RMSNORM, ref, REF, "portable C, the specification")
     VECTOR(rope, ROPE, ref, REF, "portable C, the specification")
@@ -164,10 +167,13 @@ size_t nap_kernel_prefill_from(const nap_kernel *k)
 
 void nap_kernel_set_init(nap_kernel_set *s, nap_tier tier)
 {
+#define PREPARED(form) .prepare[form] = nap_kernel_find(NAP_KOP_PREPARE, form, tier)->fn.prepare
 #define FIND(what, OP) .what = nap_kernel_find(NAP_KOP_##OP, NAP_ACT_F32, tier)->fn.what
     *s = (nap_kernel_set){
         .tier = tier,
-        .prepare[NAP_ACT_Q8] = nap_kernel_find(NAP_KOP_PREPARE, NAP_ACT_Q8, tier)->fn.prepare,
+        PREPARED(NAP_ACT_Q8),
+        PREPARED(NAP_ACT_Q8_1),
+        PREPARED(NAP_ACT_Q8_K),
         FIND(rmsnorm, RMSNORM),
         FIND(rope, ROPE),
         FIND(glu, GLU),
@@ -178,4 +184,5 @@ void nap_kernel_set_init(nap_kernel_set *s, nap_tier tier)
         FIND(attention, ATTENTION),
     };
 #undef FIND
+#undef PREPARED
 }

@@ -36,7 +36,9 @@ static nap_status choose_matrices(nap_plan *p, nap_error *e)
 static int form_of(void *user, const nap_weight *w)
 {
     const nap_plan *p = user;
-    return (int)p->matrices[w - p->graph->weights].kernel->act;
+    const nap_act_form form = p->matrices[w - p->graph->weights].kernel->act;
+    if (form != NAP_ACT_Q8 || !p->as_ggml) return (int)form;
+    return w->format->block == 256 ? NAP_ACT_Q8_K : NAP_ACT_Q8_1;
 }
 
 static nap_status add_choice(nap_plan *p, nap_kop op, const nap_format *f, const nap_kernel *k,
@@ -300,12 +302,14 @@ static nap_status make(nap_plan *p, const nap_graph *g, nap_error *e)
     return schedule(p, e);
 }
 
-nap_status nap_plan_create(nap_plan **out, const nap_graph *g, nap_tier tier, nap_error *e)
+nap_status nap_plan_create(nap_plan **out, const nap_graph *g, nap_tier tier, bool as_ggml,
+                           nap_error *e)
 {
     *out = NULL;
     nap_plan *p = nap_calloc(1, sizeof *p);
     if (!p) return nap_fail_memory(e, sizeof *p, "the plan");
     p->tier = tier;
+    p->as_ggml = as_ggml;
     const nap_status s = make(p, g, e);
     if (s != NAP_OK) {
         nap_plan_destroy(p);

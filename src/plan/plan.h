@@ -56,6 +56,7 @@ enum { NAP_NARROW_ROWS = 4 };
 typedef struct nap_plan {
     nap_graph *graph; /* with all passes done */
     nap_tier tier;
+    bool as_ggml;
     nap_kernel_set kernels;
     nap_matrix *matrices; /* per weight; kernel == NULL: no matmul reads it */
     nap_step *steps;
@@ -68,8 +69,11 @@ typedef struct nap_plan {
     uint64_t packed_bytes; /* of all matrices, each rounded up to 64 */
 } nap_plan;
 
-/* Copies the graph. A weight format without a kernel is NAP_ERR_UNSUPPORTED and named. */
-nap_status nap_plan_create(nap_plan **out, const nap_graph *g, nap_tier tier, nap_error *e);
+/* Copies the graph. With `as_ggml`, int8 activations are rounded as
+ * ggml does for the weights' format (kernel.h, NAP_ACT_Q8_1 and NAP_ACT_Q8_K). A weight format
+ * without a kernel is NAP_ERR_UNSUPPORTED and named. */
+nap_status nap_plan_create(nap_plan **out, const nap_graph *g, nap_tier tier, bool as_ggml,
+                           nap_error *e);
 void nap_plan_destroy(nap_plan *p);
 
 /* Steps, waits and places as text. */

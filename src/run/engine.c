@@ -125,6 +125,10 @@ static nap_status check_options(const nap_engine_options *o, nap_error *e)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "path: found %d, expected 0 or 1",
                         (int)o->path);
     }
+    if (o->rounding != NAP_ROUNDING_FINE && o->rounding != NAP_ROUNDING_GGML) {
+        return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "rounding: found %d, expected 0 or 1",
+                        (int)o->rounding);
+    }
     if (o->batch > MAX_BATCH) {
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "batch: found %zu, expected at most %d",
                         o->batch, (int)MAX_BATCH);
@@ -197,7 +201,7 @@ static nap_status build(nap_engine *g, const nap_engine_options *o, nap_error *e
     g->threads = o->threads ? o->threads : nap_cpu_count();
     NAP_TRY(nap_model_graph(g->model, &g->graph, &g->hparams, e));
     if (g->path == NAP_PATH_FAST) {
-        NAP_TRY(nap_plan_create(&g->plan, g->graph, g->tier, e));
+        NAP_TRY(nap_plan_create(&g->plan, g->graph, g->tier, o->rounding == NAP_ROUNDING_GGML, e));
         nap_graph_destroy(g->graph);
         g->graph = NULL;
     }

@@ -132,6 +132,7 @@ static void test_options(void **state)
     refuse_options((nap_engine_options){.threads = 100000}, NAP_ERR_ARGUMENT, "threads");
     refuse_options((nap_engine_options){.cpu = "z80"}, NAP_ERR_ARGUMENT, "z80");
     refuse_options((nap_engine_options){.path = (nap_path)9}, NAP_ERR_ARGUMENT, "path");
+    refuse_options((nap_engine_options){.rounding = (nap_rounding)2}, NAP_ERR_ARGUMENT, "rounding");
     refuse_options((nap_engine_options){.batch = SIZE_MAX}, NAP_ERR_ARGUMENT, "batch");
     refuse_options((nap_engine_options){.context = SIZE_MAX}, NAP_ERR_ARGUMENT, "context");
     refuse_options((nap_engine_options){.reserved = {1}}, NAP_ERR_ARGUMENT, "reserved");

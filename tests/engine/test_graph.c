@@ -219,7 +219,7 @@ static void test_plan(void **state)
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
         nap_graph *g = graph_of(models[m]);
         nap_plan *p;
-        tiny_require(nap_plan_create(&p, g, nap_cpu_tier(), &e), &e);
+        tiny_require(nap_plan_create(&p, g, nap_cpu_tier(), false, &e), &e);
         check_places(p, models[m]);
         size_t narrow = 0, wide = 0;
         for (size_t s = 0; s < p->n_steps; s++) {

@@ -97,7 +97,7 @@ static bool keep(void *user, size_t item, size_t index, const float *logits)
 }
 
 /* Logits of every position, all tokens in one step. */
-static void run_at_once(const golden *x, nap_path path, float *out)
+static void run_at_once(const golden *x, nap_path path, nap_rounding rounding, float *out)
 {
     nap_error e;
     nap_model *model;
@@ -106,6 +106,7 @@ static void run_at_once(const golden *x, nap_path path, float *out)
     require(nap_model_open(&model, x->path, &e), &e);
     nap_engine_options o = nap_engine_defaults();
     o.path = path;
+    o.rounding = rounding;
     o.threads = 2;
     o.context = MAX_TOKENS;
     require(nap_engine_create(&engine, model, &o, &e), &e);
@@ -177,26 +178,32 @@ static double compare(const golden *x, const float *logits, double bound, size_t
 static void test_models(void **state)
 {
     (void)state;
-    printf("%-18s %12s %12s %6s   (largest error / range of logits; same top)\n", "model",
-           "float path", "fast path", "top 1");
-    double worst_float = 0, worst_fast = 0;
+    printf("%-18s %12s %12s %6s %12s   (largest error / range of logits; same top)\n", "model",
+           "float path", "fast path", "top 1", "as ggml");
+    double worst_float = 0, worst_fast = 0, worst_ggml = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         golden x;
         load_golden(&x, names[i]);
         float *logits = malloc(x.n_tokens * x.vocab * sizeof *logits);
         assert_non_null(logits);
         size_t same;
-        run_at_once(&x, NAP_PATH_FLOAT, logits);
+        run_at_once(&x, NAP_PATH_FLOAT, NAP_ROUNDING_FINE, logits);
         const double exact = compare(&x, logits, 2e-5, &same);
-        run_at_once(&x, NAP_PATH_FAST, logits);
+        size_t ggml_same;
+        run_at_once(&x, NAP_PATH_FAST, NAP_ROUNDING_GGML, logits);
+        const double ggml = compare(&x, logits, 3e-2, &ggml_same);
+        run_at_once(&x, NAP_PATH_FAST, NAP_ROUNDING_FINE, logits);
         const double fast = compare(&x, logits, 3e-2, &same);
-        printf("%-18s %12.2e %12.2e %3zu/%zu\n", names[i], exact, fast, same, x.n_positions);
+        printf("%-18s %12.2e %12.2e %3zu/%zu %12.2e\n", names[i], exact, fast, same, x.n_positions,
+               ggml);
         worst_float = fmax(worst_float, exact);
         worst_fast = fmax(worst_fast, fast);
+        worst_ggml = fmax(worst_ggml, ggml);
         free(logits);
         free(x.logits);
     }
-    printf("%-18s %12.2e %12.2e\n", "largest", worst_float, worst_fast);
+    printf("%-18s %12.2e %12.2e %*s %12.2e\n", "largest", worst_float, worst_fast, 6, "",
+           worst_ggml);
 }
 
 int main(void)

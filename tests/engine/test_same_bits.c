@@ -107,11 +107,12 @@ static void expect_all(const char *model, const nap_engine_options *o, const cha
 
 /* ------------------------------------------------------------------ one engine, many ways */
 
-static void test_tiers(const char *model)
+static void test_tiers(const char *model, nap_rounding rounding)
 {
     for (int t = 0; t < NAP_TIER_COUNT; t++) {
         if (!nap_tier_available((nap_tier)t)) continue;
-        const nap_engine_options o = {.threads = 1, .cpu = nap_tier_name((nap_tier)t)};
+        const nap_engine_options o = {
+            .threads = 1, .cpu = nap_tier_name((nap_tier)t), .rounding = rounding};
         expect_all(model, &o, o.cpu);
     }
 }
@@ -275,7 +276,7 @@ static void run_model(const char *model)
     rig r = open_rig(model, (nap_engine_options){.threads = 1, .cpu = "ref"});
     all_logits(&r, expected);
     close_rig(&r);
-    test_tiers(model);
+    test_tiers(model, NAP_ROUNDING_FINE);
     test_threads_and_batches(model);
     for (int threads = 1; threads <= 2; threads++) {
         r = open_rig(model, (nap_engine_options){.threads = threads, .batch = 48});
@@ -296,6 +297,33 @@ static void test_models(void **state)
     expected = malloc((size_t)N * VOCAB * sizeof *expected);
     assert_non_null(expected);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) run_model(models[i]);
+    free(expected);
+}
+
+/* So does the fast path with ggml's rounding of activations, which gives other logits. */
+static void test_ggml_rounding(void **state)
+{
+    (void)state;
+    static const char *const quantized[] = {"type-q4_k", "type-q4_1"};
+    tiny_tokens(tokens, N, VOCAB, 1);
+    expected = malloc(2 * (size_t)N * VOCAB * sizeof *expected);
+    assert_non_null(expected);
+    float *const fine = expected + (size_t)N * VOCAB;
+    for (size_t i = 0; i < sizeof quantized / sizeof *quantized; i++) {
+        nap_engine_options o = {.threads = 1};
+        rig r = open_rig(quantized[i], o);
+        all_logits(&r, fine);
+        close_rig(&r);
+        o.rounding = NAP_ROUNDING_GGML;
+        r = open_rig(quantized[i], o);
+        all_logits(&r, expected);
+        close_rig(&r);
+        assert_true(memcmp(fine, expected, (size_t)N * VOCAB * sizeof *fine) != 0);
+        test_tiers(quantized[i], NAP_ROUNDING_GGML);
+        o.threads = 3;
+        o.batch = 5;
+        expect_all(quantized[i], &o, "ggml's rounding, 3 threads, batch 5");
+    }
     free(expected);
 }
 
@@ -325,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_models),
+        cmocka_unit_test(test_ggml_rounding),
         cmocka_unit_test(test_float_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

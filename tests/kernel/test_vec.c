@@ -429,6 +429,56 @@ static void test_ref_prepare(void **state)
     guarded_free(&act);
 }
 
+/* ggml's forms against their definition: scales, range, sums, and what a block must not lose. */
+static void test_ref_prepare_ggml(void **state)
+{
+    (void)state;
+    nap_rng r;
+    nap_rng_seed(&r, 12);
+    enum { COLS = 1024 };
+    guarded x = floats(&r, COLS, FILL_USUAL);
+    guarded fine = guarded_new(nap_act_bytes(NAP_ACT_Q8, COLS), 64),
+            act = guarded_new(nap_act_bytes(NAP_ACT_Q8_K, COLS), 64);
+    float *const xp = x.data;
+    memset(xp, 0, 256 * sizeof *xp);
+    xp[300] = NAN;
+    xp[600] = -1000; /* the largest of its 256: becomes -127 with a positive scale */
+    xp[1000] = 1000; /* -127 again, with a negative one */
+    nap_kernel_find(NAP_KOP_PREPARE, NAP_ACT_Q8, NAP_TIER_REF)->fn.prepare(xp, COLS, fine.data);
+    nap_kernel_find(NAP_KOP_PREPARE, NAP_ACT_Q8_1, NAP_TIER_REF)->fn.prepare(xp, COLS, act.data);
+    const nap_act_q8 f = nap_act_q8_view(fine.data, COLS), v = nap_act_q8_view(act.data, COLS);
+    assert_memory_equal(f.q, v.q, COLS);
+    assert_memory_equal(f.sum, v.sum, COLS / 16 * sizeof *f.sum);
+    for (size_t b = 0; b < COLS / 32; b++) {
+        if (b == 300 / 32) {
+            assert_true(isnan(v.d[b]) && isnan(v.s[b]));
+            continue;
+        }
+        assert_true(fabsf(v.d[b] - f.d[b]) <= 0x1p-11f * f.d[b]);
+        assert_true(fabsf(v.s[b] - f.s[b]) <= 0x1p-11f * fabsf(f.s[b]));
+        assert_true(nap_f16_to_f32(nap_f32_to_f16(v.d[b])) == v.d[b]);
+        assert_true(nap_f16_to_f32(nap_f32_to_f16(v.s[b])) == v.s[b]);
+    }
+    nap_kernel_find(NAP_KOP_PREPARE, NAP_ACT_Q8_K, NAP_TIER_REF)->fn.prepare(xp, COLS, act.data);
+    for (size_t b = 0; b < COLS / 32; b++) {
+        assert_true(b % 8 == 0 || v.d[b] == v.d[b - 1] || isnan(v.d[b]));
+        int sum[2] = {0, 0};
+        for (size_t i = 0; i < 32; i++) {
+            const float got = v.d[b] * (float)v.q[32 * b + i];
+            sum[i / 16] += v.q[32 * b + i];
+            assert_true(b / 8 == 1 || fabsf(got - xp[32 * b + i]) <= 0.50001f * fabsf(v.d[b]));
+        }
+        assert_int_equal(sum[0], v.sum[2 * b]);
+        assert_int_equal(sum[1], v.sum[2 * b + 1]);
+        assert_true(b / 8 == 1 || v.s[b] == v.d[b] * (float)(sum[0] + sum[1]));
+    }
+    assert_true(v.d[0] == 0 && isnan(v.d[8]));
+    assert_true(v.q[600] == -127 && v.d[16] > 0 && v.q[1000] == -127 && v.d[24] < 0);
+    guarded_free(&x);
+    guarded_free(&fine);
+    guarded_free(&act);
+}
+
 /* Emulated machines say which tier they must end up with. */
 static void test_tier(void **state)
 {
@@ -464,6 +514,7 @@ int main(void)
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_special_values);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ref_vectors);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ref_prepare);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_ref_prepare_ggml);
     for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
         tests[n++] =
             (struct CMUnitTest){scalars[i].name, test_scalar, NULL, NULL, (void *)&scalars[i]};
