@@ -2,14 +2,25 @@
  * 14), each method at its own best shape, and the table of all baselines. */
 #include "figures/study.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char *const acts[] = {"f16", "s16", "e4m3", "s8"};
 static const unsigned widths[] = {1, 2, 4};
-static const char *const order[] = {"lut", "lut_q", "add", "mac_native", "mac"};
-enum { METHODS = 5 };
+static const char *const order[] = {"lut", "lut_q",      "lut_deep", "lut_q_deep",
+                                    "add", "mac_native", "mac"};
+enum { METHODS = sizeof order / sizeof *order };
+
+/* The paper's unit looks up one table for each output. Adding up several is an axis of ours, so
+ * those designs are kept apart. */
+static const char *kind_of(const nap_point *p)
+{
+    if (p->depth > 1 && strcmp(p->method, "lut") == 0) return "lut_deep";
+    if (p->depth > 1 && strcmp(p->method, "lut_q") == 0) return "lut_q_deep";
+    return p->method;
+}
 
 static bool in_panel(const nap_point *p, const char *library, const char *act, unsigned bits)
 {
@@ -19,14 +30,18 @@ static bool in_panel(const nap_point *p, const char *library, const char *act, u
            strcmp(p->series, series) == 0;
 }
 
-/* The point of least area x power of a method in a panel, or NULL. */
+enum { ANY = UINT_MAX, FOUR = 4 }; /* products that are summed before the accumulator */
+
+/* The point of least area x power of a kind in a panel with at most `products` for each
+ * accumulator, or NULL. */
 static const nap_point *best(const nap_study *s, const char *library, const char *act,
-                             unsigned bits, const char *method)
+                             unsigned bits, const char *kind, unsigned products)
 {
     const nap_point *b = NULL;
     for (size_t i = 0; i < s->count; i++) {
         const nap_point *p = &s->point[i];
-        if (in_panel(p, library, act, bits) && strcmp(p->method, method) == 0 &&
+        if (in_panel(p, library, act, bits) && strcmp(kind_of(p), kind) == 0 &&
+            p->k * p->depth <= products &&
             (b == NULL || nap_point_product(p) < nap_point_product(b)))
             b = p;
     }
@@ -61,12 +76,12 @@ static void panel(nap_buf *g, const nap_study *s, const char *library, const cha
     nap_buf plot = {0};
     double low = INFINITY, high = 0, small = INFINITY, large = 0; /* power, area */
     for (size_t m = 0; m < METHODS; m++) {
-        const nap_point *b = best(s, library, act, bits, order[m]);
+        const nap_point *b = best(s, library, act, bits, order[m], ANY);
         if (b == NULL) continue;
         nap_buf_printf(g, "$p%u_%zu << EOD\n", index, m);
         for (size_t i = 0; i < s->count; i++) {
             const nap_point *p = &s->point[i];
-            if (!in_panel(p, library, act, bits) || strcmp(p->method, order[m]) != 0) continue;
+            if (!in_panel(p, library, act, bits) || strcmp(kind_of(p), order[m]) != 0) continue;
             nap_buf_printf(g, "%.6g %.6g\n", 1e3 * p->equal_power, p->equal_area);
             low = fmin(low, 1e3 * p->equal_power);
             high = fmax(high, 1e3 * p->equal_power);
@@ -85,7 +100,7 @@ static void panel(nap_buf *g, const nap_study *s, const char *library, const cha
     /* Lines of equal area x power through the two most telling points. */
     static const char *const through[] = {"lut", "mac"};
     for (size_t i = 0; i < 2; i++) {
-        const nap_point *b = best(s, library, act, bits, through[i]);
+        const nap_point *b = best(s, library, act, bits, through[i], ANY);
         if (b != NULL)
             nap_buf_printf(&plot, ", [%.6g:%.6g] %.6g/x dt 3 lc rgb '%s' notitle", low * 0.8,
                            high * 1.25, 1e3 * nap_point_product(b), nap_method_colour(through[i]));
@@ -107,23 +122,40 @@ typedef struct tally {
     unsigned panels, area, power, product;
 } tally;
 
-/* Counts the panels and writes a line for each into `csv` unless that is NULL. native: against
- * native narrow multipliers too; rounded: LUT may take tables rounded to int8. */
-static tally panel_rows(nap_buf *csv, const nap_study *s, const char *library, bool native,
-                        bool rounded)
+/* What is compared. */
+typedef struct terms {
+    const char *sums; /* in words */
+    unsigned lut;     /* products for each accumulator of the LUT array, at most */
+    unsigned rivals;  /* and of the others */
+    bool rounded;     /* tables of floating-point activations may be rounded to int8 */
+    bool native;      /* native narrow multipliers are among the rivals */
+} terms;
+
+static const nap_point *best_lut(const nap_study *s, const char *library, const char *act,
+                                 unsigned bits, const terms *of)
+{
+    static const char *const kinds[] = {"lut", "lut_deep", "lut_q", "lut_q_deep"};
+    const nap_point *b = NULL;
+    for (size_t i = 0; i < (of->rounded ? 4 : 2); i++) {
+        const nap_point *p = best(s, library, act, bits, kinds[i], of->lut);
+        if (p != NULL && (b == NULL || nap_point_product(p) < nap_point_product(b))) b = p;
+    }
+    return b;
+}
+
+/* Counts the panels and writes a line for each into `csv` unless that is NULL. */
+static tally panel_rows(nap_buf *csv, const nap_study *s, const char *library, const terms *of)
 {
     tally t = {0};
     for (size_t a = 0; a < 4; a++)
         for (size_t w = 0; w < 3; w++) {
-            const nap_point *lut = best(s, library, acts[a], widths[w], "lut");
-            const nap_point *q = rounded ? best(s, library, acts[a], widths[w], "lut_q") : NULL;
+            const nap_point *lut = best_lut(s, library, acts[a], widths[w], of);
             if (lut == NULL) continue;
-            if (q != NULL && nap_point_product(q) < nap_point_product(lut)) lut = q;
             const nap_point *other = NULL;
             double area = INFINITY, power = INFINITY, product = INFINITY; /* least of the rivals' */
             static const char *const rivals[] = {"add", "mac", "mac_native"};
-            for (size_t m = 0; m < (native ? 3 : 2); m++) {
-                const nap_point *b = best(s, library, acts[a], widths[w], rivals[m]);
+            for (size_t m = 0; m < (of->native ? 3 : 2); m++) {
+                const nap_point *b = best(s, library, acts[a], widths[w], rivals[m], of->rivals);
                 if (b == NULL) continue;
                 if (other == NULL || nap_point_product(b) < nap_point_product(other)) other = b;
                 area = fmin(area, b->equal_area);
@@ -136,10 +168,10 @@ static tally panel_rows(nap_buf *csv, const nap_study *s, const char *library, b
             t.power += lut->equal_power < power;
             t.product += nap_point_product(lut) < product;
             if (csv == NULL) continue;
-            const nap_point *mac = best(s, library, acts[a], widths[w], "mac");
+            const nap_point *mac = best(s, library, acts[a], widths[w], "mac", of->rivals);
             nap_buf_printf(
-                csv, "%s,%s,%u,M%u N%u K%u x%u,%.2fx,%.2fx,%s M%u N%u K%u,%.2fx,%.2fx,%s,%s\n",
-                library, acts[a], widths[w], lut->m, lut->n, lut->k, lut->depth,
+                csv, "%s,%s,%u,%s,M%u N%u K%u x%u,%.2fx,%.2fx,%s M%u N%u K%u,%.2fx,%.2fx,%s,%s\n",
+                library, acts[a], widths[w], of->sums, lut->m, lut->n, lut->k, lut->depth,
                 mac == NULL ? NAN : mac->equal_area / lut->equal_area,
                 mac == NULL ? NAN : mac->equal_power / lut->equal_power,
                 nap_method_title(other->method), other->m, other->n, other->k * other->depth,
@@ -202,11 +234,13 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
         p, "Every shape M x N x K of each method, at equal throughput: a bit-serial array of "
            "b-bit weights counts b times. Small points: shapes; ring: the shape of least "
            "area x power; dotted: equal area x power through the LUT's and the MAC's best. "
+           "\"Tables summed\": several look-ups added up for each output before the accumulator, "
+           "which the paper does not look at (\"both\": with int8 tables). "
            "Operand registers and accumulators are inside. Source: synthesized; power from "
            "simulated random operands.");
     nap_buf table = {0}, summary = {0}, front = {0};
     nap_buf_puts(&front, "library,A,W,method,shape,sum,area,power mW\n");
-    nap_buf_puts(&table, "library,A,W,LUT shape,area MAC/LUT,power MAC/LUT,strongest rival,"
+    nap_buf_puts(&table, "library,A,W,sums,LUT shape,area MAC/LUT,power MAC/LUT,strongest rival,"
                          "area rival/LUT,power rival/LUT,least area,least power\n");
     nap_compare_head(&summary);
     nap_status st = NAP_OK;
@@ -219,12 +253,13 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
                      "set grid lc rgb '#e3e8ec'\nset border 3 lc rgb '#8795a1'\n"
                      "set tics nomirror font ',9'\nset logscale xy\nunset key\n"
                      "set xlabel 'power, mW' font ',9' offset 0,0.7\n"
-                     "set ylabel 'area, um^2' font ',9' offset 1.2,0\n");
+                     "set ylabel 'area, um^2' font ',9' offset 0.4,0\n");
+        static const double legend[METHODS] = {0.04, 0.18, 0.345, 0.52, 0.585, 0.715, 0.87};
         for (size_t m = 0; m < METHODS; m++)
             nap_buf_printf(&g,
                            "set label %zu \"\xe2\x97\x8f %s\" at screen %.3f, screen 0.982 "
                            "textcolor rgb '%s' font ',11'\n",
-                           m + 1, nap_method_title(order[m]), 0.08 + 0.18 * (double)m,
+                           m + 1, nap_method_title(order[m]), legend[m],
                            nap_method_colour(order[m]));
         for (size_t a = 0; a < 4; a++)
             for (size_t w = 0; w < 3; w++)
@@ -240,13 +275,23 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
         front_rows(&front, s, lib);
         const double won = nap_published(s, "panels_won");
         char item[160];
-        tally_rows(&summary, s, lib, panel_rows(&table, s, lib, false, false),
-                   "LUT against ADD and MAC", won, "panels_won");
-        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, false, true),
+        static const terms exact = {"of four", FOUR, FOUR, false, false},
+                           rounded = {"of four", FOUR, FOUR, true, false},
+                           ahead = {"rivals' at will", FOUR, ANY, true, false},
+                           free = {"at will", ANY, ANY, true, false},
+                           all = {"at will", ANY, ANY, true, true};
+        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, &exact),
+                   "LUT against ADD and MAC, sums of four products", won, "panels_won");
+        tally_rows(&summary, s, lib, panel_rows(&table, s, lib, &rounded),
                    "the same, FP tables rounded to int8", won, "panels_won_int8");
-        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, true, true),
+        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, &ahead),
+                   "the same, ADD and MAC with sums of any depth", won, "panels_ahead");
+        tally_rows(&summary, s, lib, panel_rows(&table, s, lib, &free), "the same, LUT too", NAN,
+                   "panels_free");
+        tally_rows(&summary, s, lib, panel_rows(NULL, s, lib, &all),
                    "the same, native narrow MACs among the rivals", NAN, "panels_native");
-        const nap_point *lut = best(s, lib, "f16", 1, "lut"), *mac = best(s, lib, "f16", 1, "mac");
+        const nap_point *lut = best(s, lib, "f16", 1, "lut", ANY),
+                        *mac = best(s, lib, "f16", 1, "mac", ANY);
         if (lut == NULL || mac == NULL) continue;
         snprintf(item, sizeof item, "%s: area MAC / LUT, W1 A FP16", nap_library_title(lib));
         nap_compare_row(&summary, item, mac->equal_area / lut->equal_area,
@@ -256,18 +301,21 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
         nap_compare_row(&summary, item, mac->equal_power / lut->equal_power,
                         nap_published(s, "panel_w1_area_high"), "x (published: 4 to 6)",
                         nap_cause(s, "w1_f16_power"));
-        const nap_point *rounded = best(s, lib, "f16", 1, "lut_q");
-        if (rounded == NULL) continue;
+        const nap_point *int8 = best(s, lib, "f16", 1, "lut_q", ANY);
+        if (int8 == NULL) continue;
         snprintf(item, sizeof item, "%s: area MAC / LUT with int8 tables, W1 A FP16",
                  nap_library_title(lib));
-        nap_compare_row(&summary, item, mac->equal_area / rounded->equal_area, NAN, "x",
+        nap_compare_row(&summary, item, mac->equal_area / int8->equal_area, NAN, "x",
                         nap_cause(s, "w1_f16_area_int8"));
     }
     if (st == NAP_OK)
-        st = nap_page_table(p, "panels", &table,
-                            "Each panel's best shapes: how much more area and power at equal "
-                            "throughput the uniform MAC takes, and the strongest rival.",
-                            e);
+        st =
+            nap_page_table(p, "panels", &table,
+                           "Each panel's best shapes (int8 tables allowed), once with sums of four "
+                           "products everywhere and once of any depth: how much more area and "
+                           "power at equal throughput the uniform MAC takes, and the strongest "
+                           "rival.",
+                           e);
     if (st == NAP_OK) st = nap_page_table(p, "panels-summary", &summary, "Beside the paper.", e);
     if (st == NAP_OK)
         st = nap_page_table(p, "pareto", &front,
@@ -284,7 +332,7 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
 static bool anywhere(const nap_study *s, const char *library, const char *method)
 {
     for (size_t i = 0; i < 12; i++)
-        if (best(s, library, acts[i / 3], widths[i % 3], method) != NULL) return true;
+        if (best(s, library, acts[i / 3], widths[i % 3], method, ANY) != NULL) return true;
     return false;
 }
 
@@ -304,12 +352,12 @@ nap_status nap_figure_cores(nap_page *p, const nap_study *s, nap_error *e)
         nap_buf_puts(&g, "$d << EOD\n");
         for (size_t a = 0; a < 4; a++)
             for (size_t w = 0; w < 3; w++) {
-                const nap_point *mac = best(s, lib, acts[a], widths[w], "mac");
+                const nap_point *mac = best(s, lib, acts[a], widths[w], "mac", ANY);
                 if (mac == NULL) continue;
                 nap_buf_printf(&g, "\"W%u\\nA %s\"", widths[w], acts[a]);
                 nap_buf_printf(&csv, "W%u A %s", widths[w], acts[a]);
                 for (size_t m = 0; m < METHODS; m++) {
-                    const nap_point *b = best(s, lib, acts[a], widths[w], order[m]);
+                    const nap_point *b = best(s, lib, acts[a], widths[w], order[m], ANY);
                     const double v = b == NULL ? NAN : mac->equal_area / b->equal_area;
                     if (b == NULL) {
                         nap_buf_puts(&g, " NaN");

@@ -25,6 +25,7 @@ static const struct {
     const char *method, *colour, *title;
 } methods[] = {
     {"lut", "#0b7a4b", "LUT tensor core"},          {"lut_q", "#1abc9c", "LUT with int8 tables"},
+    {"lut_deep", "#8a9a12", "LUT, tables summed"},  {"lut_q_deep", "#c5d422", "both"},
     {"lut_conv", "#8bbf5a", "conventional LUT"},    {"unpu", "#c07a2b", "UNPU-style"},
     {"unpu_half", "#caa24a", "UNPU half table"},    {"unpu_remap", "#a8a23a", "UNPU remapped"},
     {"add", "#2f6db3", "bit-serial ADD"},           {"mac", "#c0392b", "uniform MAC"},

@@ -277,8 +277,30 @@ static nap_status put_table(const search *x, nap_error *e)
     return s;
 }
 
-/* Points are handed out one by one: they differ a lot in length. Their order in the table does not
- * depend on it. The table is written now and then: a search may be stopped. */
+/* Are two designs made of the same heavy units? */
+static bool same_units(const nap_dse_point *p, const nap_dse_point *q)
+{
+    const nap_core *a = &p->core, *b = &q->core;
+    return p->kind == q->kind && a->method == b->method && a->act == b->act &&
+           a->table == b->table && a->k == b->k && a->depth == b->depth && a->acc == b->acc &&
+           a->fpsum == b->fpsum;
+}
+
+/* The next points for a thread: neighbours of the same units, lest two threads map one at the same
+ * time. Order in the table does not depend on it. */
+static bool take(search *x, size_t *first, size_t *end)
+{
+    pthread_mutex_lock(&x->lock);
+    const nap_dse_list *l = x->points;
+    const bool go = x->status == NAP_OK && x->next < l->count;
+    *first = *end = x->next;
+    while (go && *end < l->count && same_units(&l->v[*first], &l->v[*end])) ++*end;
+    x->next = *end;
+    pthread_mutex_unlock(&x->lock);
+    return go;
+}
+
+/* The table is written now and then: a search may be stopped. */
 enum { WRITE_EVERY = 5 };
 
 static void worker(void *ctx, int part, int parts)
@@ -286,13 +308,7 @@ static void worker(void *ctx, int part, int parts)
     (void)part;
     (void)parts;
     search *x = ctx;
-    for (;;) {
-        pthread_mutex_lock(&x->lock);
-        const bool go = x->status == NAP_OK && x->next < x->points->count;
-        const size_t i = x->next;
-        if (go) x->next++;
-        pthread_mutex_unlock(&x->lock);
-        if (!go) return;
+    for (size_t i = 0, end = 0; i < end || take(x, &i, &end); i++) {
         nap_error e;
         nap_buf row = {0};
         nap_status s = measure(x, &x->points->v[i], &row, &e);
@@ -307,7 +323,9 @@ static void worker(void *ctx, int part, int parts)
             x->status = s;
             x->error = e;
         }
+        const bool go = x->status == NAP_OK;
         pthread_mutex_unlock(&x->lock);
+        if (!go) return;
     }
 }
 

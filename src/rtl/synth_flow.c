@@ -117,6 +117,10 @@ void nap_flow_close(nap_flow *f)
 }
 
 /* ---- Yosys. */
+/* Above so many cells only the first recipe is tried: the second one's proofs of equivalence take
+ * abc hours. */
+enum { DELAY_CELLS = 8000 };
+
 typedef enum recipe { RECIPE_ADDERS, RECIPE_GATES, RECIPE_COUNT } recipe;
 static const char *const recipe_name[] = {"adders", "gates"};
 
@@ -375,7 +379,7 @@ nap_status nap_flow_map(const nap_flow *f, const nap_unit_text *u, nap_mapped *o
         *out = m;
         any = true;
         if (m.cells > 0) s = keep(dir, out->dir, e);
-        if (m.delay_ns <= f->clock_ns) break;
+        if (m.delay_ns <= f->clock_ns || m.cells > DELAY_CELLS) break;
     }
     nap_scratch_remove(dir);
     if (s != NAP_OK) return s;
