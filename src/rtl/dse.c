@@ -217,6 +217,24 @@ static bool made_anew(const search *x, const char *study, const char *library)
     return false;
 }
 
+/* A table of other columns is not ours to write into. */
+static nap_status same_columns(const char *path, const nap_csv *old, nap_error *e)
+{
+    nap_buf found = {0};
+    for (size_t c = 0; c < old->columns; c++)
+        nap_buf_printf(&found, "%s%s", old->header[c], c + 1 < old->columns ? "," : "\n");
+    nap_status s = NAP_OK;
+    if (found.failed)
+        s = nap_fail_memory(e, found.len, path);
+    else if (found.len != sizeof header - 1 || memcmp(found.data, header, found.len) != 0)
+        s = nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                     "%s: found the columns %.200s..., expected those of docs/lutcore-study.md, or "
+                     "no file",
+                     path, found.data);
+    nap_buf_free(&found);
+    return s;
+}
+
 /* The old lines as they are, written to `text`. */
 static nap_status old_lines(const char *path, const search *x, nap_buf *text, table *t,
                             nap_error *e)
@@ -225,7 +243,8 @@ static nap_status old_lines(const char *path, const search *x, nap_buf *text, ta
     size_t study = 0, library = 0;
     const nap_status s = nap_csv_load(path, &old, e);
     if (s != NAP_OK) return s == NAP_ERR_NOT_FOUND ? NAP_OK : s;
-    nap_status st = nap_csv_column(&old, "study", &study, e);
+    nap_status st = same_columns(path, &old, e);
+    if (st == NAP_OK) st = nap_csv_column(&old, "study", &study, e);
     if (st == NAP_OK) st = nap_csv_column(&old, "library", &library, e);
     for (int pass = 0; st == NAP_OK && pass < 2;
          pass++) { /* the text must not move: once to size */
@@ -245,6 +264,19 @@ static nap_status old_lines(const char *path, const search *x, nap_buf *text, ta
     }
     nap_csv_free(&old);
     return st;
+}
+
+/* Before any work: can the new lines go there? */
+static nap_status check_table(const search *x, nap_error *e)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/study.csv", x->dir);
+    nap_buf old = {0};
+    table t = {0};
+    const nap_status s = old_lines(path, x, &old, &t, e);
+    nap_buf_free(&old);
+    nap_free(t.v);
+    return s;
 }
 
 static nap_status put_table(const search *x, nap_error *e)
@@ -343,6 +375,7 @@ nap_status nap_dse_run(const char *study, const nap_synth_options *o, const char
     nap_status s = nap_dse_points(study, operand_folders(o->operands), &points, e);
     if (s == NAP_OK) s = nap_make_folder(dir, e);
     if (s == NAP_OK) s = nap_flow_open(o, &usual, e);
+    if (s == NAP_OK) s = check_table(&x, e);
     quick.clock_ns = usual.clock_ns / 4;
     if (s == NAP_OK) s = nap_flow_open(&quick, &tight, e);
     if (s == NAP_OK) s = nap_pool_create(&pool, nap_cpu_count() > 1 ? 2 : 1, e);

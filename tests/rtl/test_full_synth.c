@@ -1,6 +1,9 @@
 /* Every method through the synthesis flow: mapped units equal the RTL they came from (the flow
- * compares them), and a design composed of units comes near the same synthesized flat. */
+ * compares them); and the search. */
 #include "synth_tests.h"
+
+#include "base/alloc.h"
+#include "rtl/dse.h"
 
 static const char *const designs[] = {
     "name = d;m = 1;n = 2;k = 4;wbits = 4;acc = s24",
@@ -42,42 +45,80 @@ static void test_methods(void **state)
     }
 }
 
-static void test_composition(void **state)
+/* A line of study.csv with nothing in it but the study and the library. */
+static void put_line(nap_buf *b, const char *study, const char *library)
+{
+    enum { LIBRARY = 14, COLUMNS = 44 };
+    for (int c = 0; c < COLUMNS; c++)
+        nap_buf_printf(b, "%s%c",
+                       c == 0         ? study
+                       : c == LIBRARY ? library
+                                      : "",
+                       c + 1 < COLUMNS ? ',' : '\n');
+}
+
+/* A search, into a table that holds another study and another library: their lines stay as they
+ * are, the new ones follow in order, and a second run writes the same bytes. The study is "flat":
+ * arrays composed of units come near the same arrays synthesized as one. */
+static void test_search(void **state)
 {
     (void)state;
     if (!have_tools()) skip();
     const nap_synth_options o = {.cache = cache_folder()};
-    static const char *const small[] = {
-        "name = d;m = 2;n = 4;k = 4;wbits = 2;acc = s24",
-        "name = d;method = mac;m = 2;n = 2;depth = 4;acc = s24",
-        "name = d;method = add;m = 2;n = 2;depth = 4;wbits = 2;acc = s24",
-    };
-    nap_flow f;
+    char path[512], *text[2];
+    size_t len[2];
     nap_error e;
-    ok(nap_flow_open(&o, &f, &e), &e);
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
-        const nap_core c = core_of(small[i]);
-        nap_synth s;
-        synthesize(&c, &o, &s);
-        nap_rtl r = {0};
-        nap_unit_text u;
-        nap_mapped m;
-        ok(nap_rtl_array(&c, &r, &e), &e);
-        ok(nap_unit_cut(r.text.data, r.top, &u, &e), &e);
-        ok(nap_flow_map(&f, &u, &m, &e), &e);
-        print_message("%s: composed %.0f, flat %.0f (%+.1f %%)\n", small[i], s.area, m.area,
-                      100 * (s.area / m.area - 1));
-        assert_true(s.area > 0.85 * m.area && s.area < 1.15 * m.area);
-        nap_unit_text_free(&u);
-        nap_rtl_free(&r);
-        nap_synth_free(&s);
+    snprintf(path, sizeof path, "%s/study.csv", cache_folder());
+    ok(nap_write_whole(path, "study,library\nk,osu018\n", 23, &e), &e);
+    assert_int_equal(nap_dse_run("flat", &o, cache_folder(), &e), NAP_ERR_FORMAT);
+    assert_non_null(strstr(e.text, "found the columns study,library"));
+    assert_int_equal(remove(path), 0);
+    ok(nap_dse_run("flat", &o, cache_folder(), &e), &e);
+    ok(nap_read_whole(path, 1 << 20, &text[0], &len[0], &e), &e);
+    nap_buf old = {0};
+    nap_buf_put(&old, text[0], strcspn(text[0], "\n") + 1);
+    nap_free(text[0]);
+    put_line(&old, "flat", "asap7");
+    put_line(&old, "k", "osu018");
+    ok(nap_write_whole(path, old.data, old.len, &e), &e);
+    nap_buf_free(&old);
+    for (int i = 0; i < 2; i++) {
+        ok(nap_dse_run("flat", &o, cache_folder(), &e), &e);
+        ok(nap_read_whole(path, 1 << 20, &text[i], &len[i], &e), &e);
     }
-    nap_flow_close(&f);
+    assert_int_equal(len[0], len[1]);
+    assert_memory_equal(text[0], text[1], len[0]);
+    const char *k = strstr(text[0], "\nk,,"), *ours = strstr(text[0], "\nflat,composed,"),
+               *other = strstr(text[0], "\nflat,,");
+    assert_true(k != NULL && ours != NULL && other != NULL && k < ours && ours < other);
+    size_t rows = 0;
+    for (const char *p = ours; p < other; p++) rows += *p == '\n';
+    assert_int_equal(rows, 8);
+    const char *p = ours;
+    for (size_t i = 0; i < rows / 2; i++) {
+        double area[2];
+        char method[32] = "";
+        for (int j = 0; j < 2; j++) {
+            const char *end = strchr(++p, '\n');
+            enum { METHOD = 2, AREA = 21 };
+            for (int c = 0; c < AREA; c++) {
+                if (c == METHOD) snprintf(method, sizeof method, "%.*s", (int)strcspn(p, ","), p);
+                p += strcspn(p, ",") + 1;
+            }
+            area[j] = strtod(p, NULL);
+            p = end;
+        }
+        print_message("%s: composed %.0f, flat %.0f (%+.1f %%)\n", method, area[0], area[1],
+                      100 * (area[0] / area[1] - 1));
+        assert_true(area[0] > 0.85 * area[1] && area[0] < 1.15 * area[1]);
+    }
+    nap_free(text[0]);
+    nap_free(text[1]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_methods),
-                                       cmocka_unit_test(test_composition)};
+                                       cmocka_unit_test(test_search)};
     return cmocka_run_group_tests(tests, NULL, remove_cache);
 }
