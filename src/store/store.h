@@ -16,10 +16,10 @@
 #include <sys/types.h>
 
 /* A file inside a package: `member` is its path in the wheel. */
-typedef struct nap_part {
+typedef struct nap_store_part {
     const char *package, *version, *member;
     uint64_t bytes; /* 0: unknown (notices) */
-} nap_part;
+} nap_store_part;
 
 typedef struct nap_notice {
     const char *package, *version, *member;
@@ -32,7 +32,7 @@ enum { NAP_MAX_PARTS = 64, NAP_MAX_NOTICES = 8 };
 typedef struct nap_source_entry {
     nap_store_entry entry;
     size_t n_parts, n_notices;
-    const nap_part *parts;
+    const nap_store_part *parts;
     const nap_notice *notices;
 } nap_source_entry;
 

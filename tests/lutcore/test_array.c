@@ -353,22 +353,12 @@ static void fragments_have_their_sizes(void **state)
 
 static nap_core random_design(nap_rng *r)
 {
-    static const nap_method methods[] = {
-        NAP_METHOD_LUT,        NAP_METHOD_LUT,       NAP_METHOD_LUT_CONV,
-        NAP_METHOD_UNPU,       NAP_METHOD_ADD,       NAP_METHOD_MAC,
-        NAP_METHOD_MAC_NATIVE, NAP_METHOD_UNPU_HALF, NAP_METHOD_UNPU_REMAP};
-    const nap_method method = methods[nap_rng_below(r, 9)];
-    const bool looks_up =
-        method != NAP_METHOD_ADD && method != NAP_METHOD_MAC && method != NAP_METHOD_MAC_NATIVE;
-    nap_core c = design_int(method, 1 + nap_rng_below(r, 5), 1 + nap_rng_below(r, 20),
-                            looks_up ? 1 + nap_rng_below(r, 8) : 1, 1 + nap_rng_below(r, 6),
-                            nap_rng_below(r, 2) ? NAP_ACT_S16 : NAP_ACT_S8, 1 + nap_rng_below(r, 8),
-                            (nap_acc)nap_rng_below(r, 3));
-    if (method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) {
+    nap_core c = design_random(r, 5, 20, 8, 6);
+    if (c.method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) {
         c.wtype = NAP_W_TERNARY;
         c.k = 3;
         c.wbits = 1;
-    } else if ((method == NAP_METHOD_LUT || method == NAP_METHOD_LUT_CONV) &&
+    } else if ((c.method == NAP_METHOD_LUT || c.method == NAP_METHOD_LUT_CONV) &&
                nap_rng_below(r, 4) == 0) {
         c.wtype = NAP_W_E2M1;
         c.wbits = 5;

@@ -227,21 +227,11 @@ static void loops_and_addresses(void **state)
 
 static nap_core random_design(nap_rng *r)
 {
-    static const nap_method methods[] = {
-        NAP_METHOD_LUT,        NAP_METHOD_LUT,       NAP_METHOD_LUT_CONV,
-        NAP_METHOD_UNPU,       NAP_METHOD_ADD,       NAP_METHOD_MAC,
-        NAP_METHOD_MAC_NATIVE, NAP_METHOD_UNPU_HALF, NAP_METHOD_UNPU_REMAP};
-    const nap_method method = methods[nap_rng_below(r, 9)];
-    const bool tables =
-        method != NAP_METHOD_ADD && method != NAP_METHOD_MAC && method != NAP_METHOD_MAC_NATIVE;
-    nap_core c = design_int(method, 1 + nap_rng_below(r, 3), 1 + nap_rng_below(r, 9),
-                            tables ? 1 + nap_rng_below(r, 5) : 1, 1 + nap_rng_below(r, 3),
-                            nap_rng_below(r, 2) ? NAP_ACT_S16 : NAP_ACT_S8, 1 + nap_rng_below(r, 8),
-                            (nap_acc)nap_rng_below(r, 3));
-    if (method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0)
+    nap_core c = design_random(r, 3, 9, 5, 3);
+    if (c.method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0)
         c.wtype = NAP_W_TERNARY, c.wbits = 1, c.k = 3;
-    if (method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) c.wtype = NAP_W_E2M1, c.wbits = 5;
-    if (method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) c.act = NAP_ACT_F16;
+    if (c.method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) c.wtype = NAP_W_E2M1, c.wbits = 5;
+    if (c.method == NAP_METHOD_LUT && nap_rng_below(r, 4) == 0) c.act = NAP_ACT_F16;
     if (c.act == NAP_ACT_F16 && nap_rng_below(r, 2)) c.table = NAP_TABLE_S8;
     if (c.act == NAP_ACT_F16 && c.table == NAP_TABLE_EXACT) c.acc = NAP_ACC_F32;
     c.pipeline = 1 + nap_rng_below(r, 2);
