@@ -1,5 +1,4 @@
-/* From UNPU to the LUT tensor core in three steps (paper, Table 2), and the axes beyond the paper:
- * look-ups summed per output, accumulators, floating-point sums, operands. */
+/* From UNPU to the LUT tensor core in three steps (paper, Table 2). */
 #include "figures/study.h"
 
 #include "base/error.h"
@@ -109,71 +108,4 @@ nap_status nap_figure_ladder(nap_page *p, const nap_study *s, nap_error *e)
     if (st == NAP_OK) st = nap_page_table(p, "ladder", &csv, "Beside the paper's Table 2.", e);
     nap_buf_free(&csv);
     return st;
-}
-
-/* A study as a plain table, relative to the first row of each series and library. */
-static nap_status plain(nap_page *p, const nap_study *s, const char *study, const char *caption,
-                        nap_error *e)
-{
-    nap_buf csv = {0};
-    nap_buf_puts(&csv, "library,series,method,M N K depth,act,W,acc,sum,operands,area,power mW,"
-                       "relative area,relative power,error\n");
-    const nap_point *first = NULL;
-    size_t rows = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        const nap_point *q = &s->point[i];
-        if (strcmp(q->study, study) != 0) continue;
-        /* Flat arrays are set against the composed one before them. */
-        const bool flat = strcmp(q->series, "flat") == 0;
-        if (first == NULL ||
-            (!flat && (strcmp(study, "flat") == 0 || strcmp(first->series, q->series) != 0 ||
-                       strcmp(first->library, q->library) != 0)))
-            first = q;
-        /* A table generator does no multiply-adds: its own area and power. */
-        const double area = isnan(q->equal_area) ? q->area : q->equal_area,
-                     power = isnan(q->equal_area) ? q->power : q->equal_power,
-                     area1 = isnan(first->equal_area) ? first->area : first->equal_area,
-                     power1 = isnan(first->equal_area) ? first->power : first->equal_power;
-        nap_buf_printf(&csv, "%s,%s,%s,%u %u %u %u,%s,%u,%s,%s,%s,%.5g,", q->library, q->series,
-                       q->method, q->m, q->n, q->k, q->depth, q->act, q->wbits, q->acc, q->fpsum,
-                       q->activity, area);
-        if (isnan(power))
-            nap_buf_printf(&csv, "-,%.3f,-,", area / area1);
-        else
-            nap_buf_printf(&csv, "%.4g,%.3f,%.3f,", 1e3 * power, area / area1, power / power1);
-        if (isnan(q->error))
-            nap_buf_puts(&csv, "exact\n");
-        else
-            nap_buf_printf(&csv, "%.3g\n", q->error);
-        rows++;
-    }
-    nap_status st = NAP_OK;
-    char name[40];
-    snprintf(name, sizeof name, "axis-%s", study);
-    if (rows > 0) st = nap_page_table(p, name, &csv, caption, e);
-    nap_buf_free(&csv);
-    return st;
-}
-
-nap_status nap_figure_axes(nap_page *p, const nap_study *s, nap_error *e)
-{
-    static const struct {
-        const char *study, *caption;
-    } axes[] = {
-        {"depth", "Look-ups summed per output and cycle: fewer accumulators for the same work."},
-        {"acc", "Accumulator width."},
-        {"fpsum", "Floating-point sums: one rounding per addition, one alignment and rounding per "
-                  "step, or activations aligned beforehand; the error is measured."},
-        {"activity", "Random operands against operands recorded from real models."},
-        {"precompute", "The table generator alone, which the LUT array shares and UNPU holds."},
-        {"clock", "A relaxed and a tight clock."},
-        {"flat", "Composed of units against synthesized flat: what composing costs."},
-    };
-    nap_page_section(p, "Axes beyond the paper");
-    nap_page_text(p,
-                  "Area and power at equal throughput, relative to the first line of each series. "
-                  "Source: synthesized; errors: measured.");
-    for (size_t i = 0; i < sizeof axes / sizeof axes[0]; i++)
-        NAP_TRY(plain(p, s, axes[i].study, axes[i].caption, e));
-    return NAP_OK;
 }

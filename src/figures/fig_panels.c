@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const acts[] = {"f16", "s16", "e4m3", "s8"};
@@ -48,26 +49,42 @@ static const nap_point *best(const nap_study *s, const char *library, const char
     return b;
 }
 
-/* Tics at 1, 2 and 5 of every decade in (low, high): gnuplot's own are too few on short log axes.
- */
-static void tics(nap_buf *g, char axis, double low, double high)
+/* Is no other point of the panel at least as small and as frugal, and better in one? */
+static bool on_front(const nap_study *s, const nap_point *p, const char *library, const char *act,
+                     unsigned bits)
 {
-    static const double steps[] = {1, 2, 5};
-    bool any = false;
-    nap_buf_printf(g, "set %ctics (", axis);
-    for (int decade = -9; decade <= 9; decade++)
-        for (size_t i = 0; i < 3; i++) {
-            const double v = steps[i] * pow(10, decade);
-            if (v <= low || v >= high) continue;
-            const double shown = v >= 1e6 ? v / 1e6 : v >= 1e3 ? v / 1e3 : v;
-            nap_buf_printf(g, "%s'%g%s' %g", any ? ", " : "", shown,
-                           v >= 1e6   ? "M"
-                           : v >= 1e3 ? "k"
-                                      : "",
-                           v);
-            any = true;
-        }
-    nap_buf_puts(g, ")\n");
+    for (size_t i = 0; i < s->count; i++) {
+        const nap_point *q = &s->point[i];
+        if (in_panel(q, library, act, bits) && q->equal_area <= p->equal_area &&
+            q->equal_power <= p->equal_power &&
+            (q->equal_area < p->equal_area || q->equal_power < p->equal_power))
+            return false;
+    }
+    return true;
+}
+
+static int by_power(const void *a, const void *b)
+{
+    const double x = (*(const nap_point *const *)a)->equal_power,
+                 y = (*(const nap_point *const *)b)->equal_power;
+    return x < y ? -1 : x > y;
+}
+
+/* The front of a panel as a staircase. */
+static void put_front(nap_buf *g, const nap_study *s, const char *library, const char *act,
+                      unsigned bits, unsigned index)
+{
+    const nap_point *p[64];
+    size_t n = 0;
+    for (size_t i = 0; i < s->count && n < sizeof p / sizeof *p; i++)
+        if (in_panel(&s->point[i], library, act, bits) &&
+            on_front(s, &s->point[i], library, act, bits))
+            p[n++] = &s->point[i];
+    qsort(p, n, sizeof *p, by_power);
+    nap_buf_printf(g, "$f%u << EOD\n", index);
+    for (size_t i = 0; i < n; i++)
+        nap_buf_printf(g, "%.6g %.6g\n", 1e3 * p[i]->equal_power, p[i]->equal_area);
+    nap_buf_puts(g, "EOD\n");
 }
 
 static void panel(nap_buf *g, const nap_study *s, const char *library, const char *act,
@@ -97,6 +114,8 @@ static void panel(nap_buf *g, const nap_study *s, const char *library, const cha
                        m, nap_method_colour(order[m]));
     }
     if (plot.len == 0) return;
+    put_front(g, s, library, act, bits, index);
+    nap_buf_printf(&plot, ", $f%u with steps lw 1.5 lc rgb '#8795a1' notitle", index);
     /* Lines of equal area x power through the two most telling points. */
     static const char *const through[] = {"lut", "mac"};
     for (size_t i = 0; i < 2; i++) {
@@ -110,8 +129,8 @@ static void panel(nap_buf *g, const nap_study *s, const char *library, const cha
                    "set xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\nset ylabel '%s'\n",
                    act, bits, low * 0.8, high * 1.25, small * 0.7, large * 1.4,
                    index % 3 == 0 ? "area, {/Symbol m}m^2" : "");
-    tics(g, 'x', low * 0.8, high * 1.25);
-    tics(g, 'y', small * 0.7, large * 1.4);
+    nap_plot_tics(g, 'x', low * 0.8, high * 1.25);
+    nap_plot_tics(g, 'y', small * 0.7, large * 1.4);
     nap_buf_put(g, plot.data, plot.len);
     nap_buf_puts(g, "\nunset label\n"); /* the first panel has drawn the legend for all */
     nap_buf_free(&plot);
@@ -198,20 +217,6 @@ static void tally_rows(nap_buf *csv, const nap_study *s, const char *library, ta
     }
 }
 
-/* Is no other point of the panel at least as small and as frugal, and better in one? */
-static bool on_front(const nap_study *s, const nap_point *p, const char *library, const char *act,
-                     unsigned bits)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        const nap_point *q = &s->point[i];
-        if (in_panel(q, library, act, bits) && q->equal_area <= p->equal_area &&
-            q->equal_power <= p->equal_power &&
-            (q->equal_area < p->equal_area || q->equal_power < p->equal_power))
-            return false;
-    }
-    return true;
-}
-
 /* The designs that nothing beats in both area and power. */
 static void front_rows(nap_buf *csv, const nap_study *s, const char *library)
 {
@@ -233,7 +238,8 @@ nap_status nap_figure_panels(nap_page *p, const nap_study *s, nap_error *e)
     nap_page_text(
         p, "Every shape M x N x K of each method, at equal throughput: a bit-serial array of "
            "b-bit weights counts b times. Small points: shapes; ring: the shape of least "
-           "area x power; dotted: equal area x power through the LUT's and the MAC's best. "
+           "area x power; line: the front that no design beats in both; dotted: equal area x "
+           "power through the LUT's and the MAC's best. "
            "\"Tables summed\": several look-ups added up for each output before the accumulator, "
            "which the paper does not look at (\"both\": with int8 tables). "
            "Operand registers and accumulators are inside. Source: synthesized; power from "

@@ -7,6 +7,7 @@
 #include "base/process.h"
 
 #include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,26 @@ static nap_status draw(const nap_page *p, const char *name, nap_error *e)
                      p->dir, script, code, out.data == NULL ? "" : out.data);
     nap_buf_free(&out);
     return s;
+}
+
+void nap_plot_tics(nap_buf *g, char axis, double low, double high)
+{
+    static const double steps[] = {1, 2, 5};
+    bool any = false;
+    nap_buf_printf(g, "set %ctics (", axis);
+    for (int decade = -9; decade <= 9; decade++)
+        for (size_t i = 0; i < 3; i++) {
+            const double v = steps[i] * pow(10, decade);
+            if (v <= low || v >= high) continue;
+            const double shown = v >= 1e6 ? v / 1e6 : v >= 1e3 ? v / 1e3 : v;
+            nap_buf_printf(g, "%s'%g%s' %g", any ? ", " : "", shown,
+                           v >= 1e6   ? "M"
+                           : v >= 1e3 ? "k"
+                                      : "",
+                           v);
+            any = true;
+        }
+    nap_buf_puts(g, ")\n");
 }
 
 nap_status nap_page_plot(nap_page *p, const char *name, unsigned width, unsigned height,

@@ -20,6 +20,9 @@ void nap_page_text(nap_page *p, const char *fmt, ...) __attribute__((format(prin
  * height in pixels. Writes NAME.gp, NAME.svg, NAME.png and puts the picture on the page. */
 nap_status nap_page_plot(nap_page *p, const char *name, unsigned width, unsigned height,
                          const nap_buf *body, const char *caption, nap_error *e);
+/* Tics at 1, 2 and 5 of every decade in (low, high) of a logarithmic axis, 'x' or 'y': gnuplot's
+ * own are too few on short ones. */
+void nap_plot_tics(nap_buf *g, char axis, double low, double high);
 /* A table from CSV text (header first): onto the page and as NAME.csv. Numbers are set flush right.
  */
 nap_status nap_page_table(nap_page *p, const char *name, const nap_buf *csv, const char *caption,

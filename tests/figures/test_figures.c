@@ -131,7 +131,7 @@ static void a_report_is_written(void **state)
         assert_non_null(strstr(html, names[i]));
     unsigned pictures = 0;
     for (const char *p = html; (p = strstr(p, "<svg")) != NULL; p++) pictures++;
-    assert_int_equal(pictures, 8);
+    assert_int_equal(pictures, 9);
     nap_free(html);
     /* What the tables say follows from the study's numbers. */
     expect_cell("k", "nangate45", "best K with registers", "4");
@@ -169,6 +169,31 @@ static void the_shipped_study_is_read(void **state)
     nap_study_free(&s);
 }
 
+/* ... and all of it is drawn. */
+static void the_shipped_study_is_drawn(void **state)
+{
+    (void)state;
+    if (!nap_process_exists("gnuplot")) {
+        print_message("skipped: needs gnuplot\n");
+        skip();
+    }
+    char data[512], configs[512], out[128], *html;
+    size_t len;
+    nap_error e = {0};
+    snprintf(data, sizeof data, "%s/share/lutcore", getenv("NAPIER_SOURCE_DIR"));
+    snprintf(configs, sizeof configs, "%s/configs", getenv("NAPIER_SOURCE_DIR"));
+    snprintf(out, sizeof out, "%s/shipped", folder);
+    if (nap_figures_write(data, configs, out, NULL, NULL, &e) != NAP_OK) fail_msg("%s", e.text);
+    strcat(out, "/index.html");
+    assert_int_equal(nap_read_whole(out, 64 << 20, &html, &len, &e), NAP_OK);
+    static const char *const ids[] = {"panels-osu018",     "panels-nangate45", "ladder-osu018",
+                                      "axis-error-osu018", "bits-osu018",      "models-decode"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) assert_non_null(strstr(html, ids[i]));
+    assert_null(strstr(html, ">nan<"));
+    assert_null(strstr(html, ">-nan<"));
+    nap_free(html);
+}
+
 static void bad_studies_are_refused(void **state)
 {
     (void)state;
@@ -192,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_is_written),
         cmocka_unit_test(the_shipped_study_is_read),
+        cmocka_unit_test(the_shipped_study_is_drawn),
         cmocka_unit_test(bad_studies_are_refused),
     };
     return cmocka_run_group_tests(tests, make_study, remove_all);
