@@ -42,7 +42,7 @@ typedef struct evaluation {
     double nll, nll2, nll_base, kl, kl2;
     float *kl_values;
 
-    nap_status status; /* what went wrong inside a callback */
+    nap_status status; /* what went wrong inside a callback; the record is in e */
     nap_error *e;
 } evaluation;
 
@@ -130,8 +130,13 @@ static nap_status one_chunk(evaluation *v)
     v->first_row = v->rows = 0;
     v->status = NAP_OK;
     const nap_step_item item = {v->session, v->window + first, nap_kl_scored(v->context), true};
-    const nap_status status = nap_engine_step(v->engine, &item, 1, on_logits, v, v->e);
-    return v->status != NAP_OK ? v->status : status;
+    /* A callback can only ask to stop, and the step then fails as cancelled: its record must not
+     * overwrite that of what went wrong here. */
+    nap_error stopped;
+    const nap_status status = nap_engine_step(v->engine, &item, 1, on_logits, v, &stopped);
+    if (v->status != NAP_OK) return v->status;
+    if (status != NAP_OK && v->e) *v->e = stopped;
+    return status;
 }
 
 static nap_status all_chunks(evaluation *v)

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -433,6 +434,26 @@ class Measure(Base):
             self.assertLess(abs(b["kl_mean"]), 1e-3)
             self.assertGreater(b["top1"], 0.98)
             self.refused(1, "error", "eval", LLAMA, os.path.join(d, "absent"))
+
+    def eval_text(self, folder):
+        path = os.path.join(folder, "text")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("the quick brown fox jumps over the lazy dog. " * 8)
+        return path
+
+    def test_eval_says_what_stopped_the_writer(self):
+        def limit():  # a write past the limit then fails, as on a full disk
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+        with tempfile.TemporaryDirectory() as d:
+            text, logits = self.eval_text(d), os.path.join(d, "x.kld")
+            p = subprocess.run([BIN, "eval", LLAMA, text, "-c", "32", "--save-logits", logits],
+                               capture_output=True, preexec_fn=limit, timeout=120)
+            self.assertEqual((p.returncode, p.stdout), (1, b""))
+            self.assertIn("x.kld", p.stderr.decode())
+            self.assertIn("File too large", p.stderr.decode())
+            self.assertEqual(os.listdir(d), ["text"])
 
 
 class Store(Base):
