@@ -12,8 +12,10 @@ extern "C" {
 /* ---- perplexity and KL divergence, with the windows of llama-perplexity: the text is tokenized
  * once, cut into chunks of `context` tokens, the first token of each replaced by BOS if the
  * vocabulary adds one, and positions from context/2 on are scored. */
+enum { NAP_EVAL_CONTEXT = 512 };
+
 typedef struct nap_eval_options {
-    size_t context;           /* default 512 */
+    size_t context;           /* 0, the default: the base logits', else NAP_EVAL_CONTEXT */
     size_t chunks;            /* 0: all */
     const char *save_logits;  /* write a --kl-divergence-base file; NULL: no */
     const char *base_logits;  /* compare with such a file; NULL: no. Tokens then come from it */
@@ -36,6 +38,9 @@ typedef struct nap_eval_result {
     double seconds;
 } nap_eval_result;
 
+/* With base_logits `text` may be NULL; a text that is given must begin with the tokens that the
+ * file holds, and a context that is given must be the file's. The file written may not be the one
+ * compared with. */
 NAP_API nap_status nap_eval(nap_engine *g, const char *text, size_t len, const nap_eval_options *o,
                             nap_eval_result *out, nap_error *e);
 

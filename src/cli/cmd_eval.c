@@ -109,8 +109,9 @@ static int run(void *p)
     size_t len = 0;
     nap_eval_result r = {0};
     nap_eval_options o = nap_eval_defaults();
-    if (a->engine.o.context == 0) a->engine.o.context = o.context;
     o.context = a->engine.o.context;
+    /* The chunks of a file of logits may be of any length: the engine then keeps the model's. */
+    if (o.context == 0 && a->base == NULL) a->engine.o.context = NAP_EVAL_CONTEXT;
     o.chunks = a->chunks;
     o.save_logits = a->save;
     o.base_logits = a->base;
@@ -120,7 +121,7 @@ static int run(void *p)
     if (s == NAP_OK && a->file != NULL) s = text_read_file(a->file, &text, &len, &e);
     if (s == NAP_OK) s = load_engine(&l, &a->engine, &e);
     started = text_now();
-    if (s == NAP_OK) s = nap_eval(l.engine, text != NULL ? text : "", len, &o, &r, &e);
+    if (s == NAP_OK) s = nap_eval(l.engine, text, len, &o, &r, &e);
     if (term_is_tty(stderr)) fputs("\r\033[K", stderr);
     const int code = s == NAP_OK ? EXIT_OK : term_fail(&e);
     if (s == NAP_OK && a->json)
@@ -140,7 +141,7 @@ static const struct argp_option options[] = {
      1},
     {"logits", KEY_BASE, "F", 0,
      "Compare with such a file: KL divergence and top-1 agreement; the "
-     "tokens come from it, and FILE may be left out",
+     "tokens and --context come from it, and FILE may be left out; it is refused if it differs",
      1},
     {"json", KEY_JSON, NULL, 0, "Print JSON", 1},
     {0},

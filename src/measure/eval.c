@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { BATCH_ROWS = 16 };
@@ -48,7 +49,7 @@ typedef struct evaluation {
 
 nap_eval_options nap_eval_defaults(void)
 {
-    return (nap_eval_options){.context = 512};
+    return (nap_eval_options){.context = 0};
 }
 
 /* ---- one batch of rows */
@@ -155,6 +156,14 @@ static nap_status all_chunks(evaluation *v)
 
 /* ---- what is evaluated */
 
+/* The whole text with its beginning token; nap_tokens_free. */
+static nap_status tokenize(evaluation *v, const nap_vocab *vocab, const char *text, size_t len,
+                           nap_token **tokens, size_t *n)
+{
+    if (len > 0 && text[len - 1] == '\n') len--; /* as llama-perplexity's -f does */
+    return nap_tokenize(vocab, text, len, NAP_TOKENIZE_ADD_SPECIAL, tokens, n, v->e);
+}
+
 static nap_status tokens_of_text(evaluation *v, const char *text, size_t len)
 {
     const nap_vocab *vocab = nap_model_vocab(nap_engine_model(v->engine), v->e);
@@ -163,12 +172,11 @@ static nap_status tokens_of_text(evaluation *v, const char *text, size_t len)
         return nap_fail(v->e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET,
                         "the vocabulary ends every text with an end token: perplexity over cut "
                         "chunks is not defined for it");
-    if (len > 0 && text[len - 1] == '\n') len--; /* as llama-perplexity's -f does */
     nap_token *tokens;
     size_t n;
-    NAP_TRY(nap_tokenize(vocab, text, len, NAP_TOKENIZE_ADD_SPECIAL, &tokens, &n, v->e));
+    NAP_TRY(tokenize(v, vocab, text, len, &tokens, &n));
     nap_status status = NAP_OK;
-    v->context = v->o->context;
+    v->context = v->o->context ? v->o->context : NAP_EVAL_CONTEXT;
     if (v->context < NAP_KL_MIN_CONTEXT || v->context > NAP_KL_MAX_CONTEXT) {
         status = nap_fail(v->e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
                           "context of %zu tokens, expected 4 to 1048576", v->context);
@@ -190,7 +198,36 @@ static nap_status tokens_of_text(evaluation *v, const char *text, size_t len)
     return status;
 }
 
-static nap_status tokens_of_base(evaluation *v)
+/* A text beside the file of logits adds nothing, but another text would be measured without a
+ * word. The file has only whole chunks, and maybe not all: the text may go on. */
+static nap_status check_text(evaluation *v, const char *text, size_t len)
+{
+    const nap_vocab *vocab = nap_model_vocab(nap_engine_model(v->engine), v->e);
+    if (!vocab) return v->e ? v->e->code : NAP_ERR_FORMAT;
+    nap_token *tokens;
+    size_t n;
+    NAP_TRY(tokenize(v, vocab, text, len, &tokens, &n));
+    const nap_token *held = nap_kl_tokens(v->base);
+    const size_t n_held = nap_kl_chunks(v->base) * nap_kl_context(v->base);
+    size_t at = 0;
+    while (at < n_held && at < n && tokens[at] == held[at]) at++;
+    nap_status status = NAP_OK;
+    if (at < n_held && at < n)
+        status = nap_fail(v->e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                          "%s: made from another text: token %zu (counted from 0) is %d, but %d in "
+                          "FILE; leave FILE out, or give the text the logits were made from",
+                          v->o->base_logits, at, held[at], tokens[at]);
+    else if (at < n_held)
+        status = nap_fail(v->e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                          "%s: made from a longer text: it holds %zu tokens, and FILE ends before "
+                          "token %zu (counted from 0); leave FILE out, or give the text the logits "
+                          "were made from",
+                          v->o->base_logits, n_held, at);
+    nap_tokens_free(tokens);
+    return status;
+}
+
+static nap_status tokens_of_base(evaluation *v, const char *text, size_t len)
 {
     nap_source *source;
     NAP_TRY(nap_source_open(&source, v->o->base_logits, v->e));
@@ -200,6 +237,11 @@ static nap_status tokens_of_base(evaluation *v)
                         "%s: made with a vocabulary of %zu tokens, the model has %zu",
                         v->o->base_logits, nap_kl_vocab(v->base), v->vocab);
     v->context = nap_kl_context(v->base);
+    if (v->o->context && v->o->context != v->context)
+        return nap_fail(v->e, NAP_ERR_ARGUMENT, 8,
+                        "%s: context: found chunks of %zu tokens, expected %zu as asked for",
+                        v->o->base_logits, v->context, v->o->context);
+    if (text) NAP_TRY(check_text(v, text, len));
     v->chunks = nap_kl_chunks(v->base);
     if (v->o->chunks > 0 && v->o->chunks < v->chunks) v->chunks = v->o->chunks;
     const size_t bytes = v->chunks * v->context * sizeof *v->tokens;
@@ -209,11 +251,25 @@ static nap_status tokens_of_base(evaluation *v)
     return NAP_OK;
 }
 
+/* The finished file would take the place of the reference, under whatever names they go. */
+static nap_status check_paths(const nap_eval_options *o, nap_error *e)
+{
+    struct stat save, base;
+    if (!o->save_logits || !o->base_logits || stat(o->save_logits, &save) != 0 ||
+        stat(o->base_logits, &base) != 0)
+        return NAP_OK; /* what cannot be read or written is said when it is opened */
+    if (save.st_dev != base.st_dev || save.st_ino != base.st_ino) return NAP_OK;
+    return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                    "%s: found the file of logits to compare with, expected another to write to",
+                    o->save_logits);
+}
+
 static nap_status prepare(evaluation *v, const char *text, size_t len)
 {
+    NAP_TRY(check_paths(v->o, v->e));
     v->vocab = nap_engine_vocab_size(v->engine);
     if (v->o->base_logits)
-        NAP_TRY(tokens_of_base(v));
+        NAP_TRY(tokens_of_base(v, text, len));
     else
         NAP_TRY(tokens_of_text(v, text, len));
     if (v->context > nap_engine_context(v->engine))

@@ -208,6 +208,31 @@ class Chat(Base):
         with open(path, encoding="utf-8") as f:
             self.assertEqual([m["role"] for m in json.load(f)["messages"]], ["system"])
 
+    def test_failed_save_keeps_what_was_there(self):
+        path = os.path.join(self.dir.name, "talk.json")
+        long = os.path.join(self.dir.name, "long.json")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("as it was")
+        with open(long, "w", encoding="utf-8") as f:
+            json.dump([{"role": "user", "content": "x" * 20000}], f)
+
+        def little_space():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        p = subprocess.run([BIN, "chat", LLAMA, "--template", self.template], capture_output=True,
+                           input=f"/load {long}\n/save {path}\n".encode(), timeout=120,
+                           env={**os.environ, "NAPIER_HISTORY": "off"}, preexec_fn=little_space)
+        self.assertRegex(p.stderr.decode(), "could not write .*File too large")
+        with open(path, encoding="utf-8") as f:
+            self.assertEqual(f.read(), "as it was")
+        self.assertEqual(sorted(os.listdir(self.dir.name)),
+                         ["long.json", "plain.jinja", "talk.json"])
+
+    def test_zero_bytes_are_text(self):
+        code, out, err = run("run", LLAMA, "-n", "2", "--template", self.template, stdin=b"a\0b")
+        self.assertEqual(code, 0, err)
+
     def test_long_input(self):
         path = os.path.join(self.dir.name, "talk.json")
         code, out, err = self.chat(f'a\\\nb\n"""\nc\n\nd\n"""\n/save {path}\n', "-c", "64")
@@ -373,6 +398,17 @@ class Template(Base):
         self.assertEqual(self.ok("template", t, "-", "--add-generation-prompt", stdin=no.encode()),
                          b"user: hi\nassistant:")
 
+    def test_no_generation_prompt_is_said(self):
+        """Some templates take an undefined variable for yes; callers always define it."""
+        t = self.file("t.jinja", "{{ add_generation_prompt is defined }} {{ add_generation_prompt }}")
+        for text in (b"{}", b"[]", b'{"messages": []}'):
+            self.assertEqual(self.ok("template", t, "-", stdin=text), b"True False")
+
+    def test_zero_bytes_are_text(self):
+        t = self.file("t.jinja", PLAIN)
+        m = b'[{"role": "user", "content": "a\\u0000b"}]'
+        self.assertEqual(self.ok("template", t, "-", stdin=m), b"user: a\0b\n")
+
     def test_refusal(self):
         t = self.file("t.jinja", '{{ raise_exception("no system role here") }}')
         self.refused(1, "no system role here", "template", t, "-", stdin=b'{"messages": []}')
@@ -454,6 +490,52 @@ class Measure(Base):
             self.assertIn("x.kld", p.stderr.decode())
             self.assertIn("File too large", p.stderr.decode())
             self.assertEqual(os.listdir(d), ["text"])
+
+    def test_eval_keeps_the_reference(self):
+        with tempfile.TemporaryDirectory() as d:
+            text, logits = self.eval_text(d), os.path.join(d, "s.kld")
+            self.ok("eval", LLAMA, text, "-c", "32", "--chunks", "2", "--save-logits", logits)
+            with open(logits, "rb") as f:
+                before = f.read()
+            os.mkdir(os.path.join(d, "sub"))
+            os.symlink(logits, os.path.join(d, "soft"))
+            os.link(logits, os.path.join(d, "hard"))
+            for name in ("s.kld", "sub/../s.kld", "soft", "hard"):
+                with self.subTest(name):
+                    path = os.path.join(d, name)
+                    self.refused(1, re.escape(path) + ": found the file of logits to compare with",
+                                 "eval", LLAMA, "--save-logits", path, "--logits", logits)
+            with open(logits, "rb") as f:
+                self.assertEqual(f.read(), before)
+            self.ok("eval", LLAMA, "--save-logits", os.path.join(d, "new"), "--logits", logits)
+
+    def test_eval_refuses_other_windows_or_text(self):
+        with tempfile.TemporaryDirectory() as d:
+            text, logits = self.eval_text(d), os.path.join(d, "s.kld")
+            self.ok("eval", LLAMA, text, "-c", "32", "--chunks", "2", "--save-logits", logits)
+            other = r"s\.kld: context: found chunks of 32 tokens, expected 48"
+            self.refused(1, other, "eval", LLAMA, "--logits", logits, "-c", "48")
+            self.refused(1, other, "eval", LLAMA, "--logits", logits, NAPIER_CONTEXT="48")
+            with open(text, "rb") as f:
+                data = f.read()
+            wrong = os.path.join(d, "wrong")
+
+            def compare(data, *args):
+                with open(wrong, "wb") as f:
+                    f.write(data)
+                return run("eval", LLAMA, wrong, "--logits", logits, *args)
+
+            # The file holds 64 tokens: nothing is known of what follows.
+            for same in (data, data + b"more", data[:300], data + b"\n"):
+                self.assertEqual(compare(same)[0], 0)
+            self.assertEqual(compare(data, "-c", "32")[0], 0)
+            for changed, pattern in (
+                    (b"X" + data[1:], r"s\.kld: made from another text: token \d \(.*leave FILE out"),
+                    (data[:20], r"s\.kld: made from a longer text: it holds 64 tokens, and FILE"),
+                    (b"", "made from a longer text")):
+                code, out, err = compare(changed)
+                self.assertEqual((code, out), (1, b""), err)
+                self.assertRegex(err, pattern)
 
 
 class Store(Base):
