@@ -32,6 +32,9 @@ NAP_API nap_status nap_store_pull(const char *name, nap_progress_fn progress, vo
                                   nap_error *e);
 NAP_API nap_status nap_store_remove(const char *name, nap_error *e);
 NAP_API bool nap_store_has(const char *name);
+/* Hashes a pulled model: NAP_ERR_HASH with both sums if it is not the catalogue's. */
+NAP_API nap_status nap_store_verify(const char *name, nap_progress_fn progress, void *user,
+                                    nap_error *e);
 /* A path for MODEL: an existing file as it is, a pulled name's file, else NAP_ERR_NOT_FOUND with
  * a suggestion. *path is freed with nap_text_free (tokenizer.h). */
 NAP_API nap_status nap_store_resolve(const char *model, char **path, nap_error *e);

@@ -3,7 +3,8 @@
  * A nap_vocab belongs to the model it came from (nap_model_vocab), is immutable, and may be used
  * from any number of threads. Texts are byte strings with a length: any bytes are accepted, zero
  * bytes and invalid UTF-8 included, and detokenizing gives the same bytes back where the
- * vocabulary can express them (byte-level BPE and byte-fallback vocabularies can).
+ * vocabulary can express them: byte-level BPE with a token for every byte, and byte fallback but
+ * for U+2581, which stands for a space there. Bytes without a token are left out.
  */
 #ifndef NAPIER_TOKENIZER_H
 #define NAPIER_TOKENIZER_H
@@ -39,7 +40,9 @@ enum {
     NAP_DETOKENIZE_SPECIAL = 1u << 2,
     /* nap_detokenize, nap_detok_create: the ids go on from an earlier text. Default: they begin
      * one, and the space that vocabularies of the "spm" kind put before a text is taken off. */
-    NAP_DETOKENIZE_CONTINUE = 1u << 3
+    NAP_DETOKENIZE_CONTINUE = 1u << 3,
+    /* nap_tokenize: say in the log how many bytes of the text have no token and are left out. */
+    NAP_TOKENIZE_TELL_LOST = 1u << 4
 };
 
 /* Encodes `len` bytes. *out is allocated by the library (nap_tokens_free), *n ids long; an empty

@@ -40,7 +40,7 @@ nap_status nap_model_chat(const nap_model *m, const char *json, size_t json_len,
     const nap_template *t = nap_model_template(m, &why);
     if (!t) return nap_fail(e, why.code, why.offset, "%s", why.text);
     json_error_t je;
-    json_t *obj = json_loadb(json, json_len, JSON_REJECT_DUPLICATES, &je);
+    json_t *obj = json_loadb(json, json_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
     if (!obj || !json_is_object(obj)) {
         json_decref(obj);
         return nap_fail(e, NAP_ERR_FORMAT, obj ? 0 : (uint64_t)je.position,

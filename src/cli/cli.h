@@ -86,6 +86,8 @@ int term_fail(const nap_error *e);
 /* nap_progress_fn: a bar on standard error if that is a terminal; false after Ctrl-C. */
 bool term_progress(void *unused, const char *stage, uint64_t done, uint64_t total);
 void term_progress_end(void); /* wipes the bar */
+/* Writes to standard output at once; false if that failed, which term_flush tells. */
+bool term_put(const char *text, size_t len);
 /* Flushes standard output: EXIT_OK, or EXIT_WORK with a message if it could not be written. */
 int term_flush(void);
 
@@ -98,6 +100,9 @@ json_t *text_json_z(const char *s); /* the same for a NUL-terminated text */
 void text_print_json(json_t *j);    /* to standard output, indented, and frees it */
 /* A whole file ("-": standard input), NUL-terminated; free(). */
 nap_status text_read_file(const char *path, char **out, size_t *len, nap_error *e);
+/* Beside the name and then into its place, so that what was there before stays whole if this fails;
+ * a device is written to directly. */
+nap_status text_write_file(const char *path, const char *text, size_t len, nap_error *e);
 nap_status text_error(nap_error *e, nap_status code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 double text_now(void); /* seconds of a monotonic clock */

@@ -102,7 +102,7 @@ static bool on_piece(void *user, const nap_piece *p)
     if (p->len > 0) {
         memcpy(c->answer + c->len, p->text, p->len);
         c->len += p->len;
-        if (fwrite(p->text, 1, p->len, stdout) != p->len || fflush(stdout) != 0) c->lost = true;
+        if (!term_put(p->text, p->len)) c->lost = true;
     }
     return !term_interrupted() && !c->lost;
 }
@@ -144,8 +144,7 @@ static void answer(chat *c)
         term_clear_interrupt();
         return;
     }
-    putchar('\n');
-    (void)fflush(stdout);
+    (void)term_put("\n", 1);
     add_message(c, "assistant", c->answer != NULL ? c->answer : "", c->len);
     if (stats.stop == NAP_STOP_CANCELLED) fputs("[stopped]\n", stderr);
     if (stats.stop == NAP_STOP_CONTEXT)
@@ -181,14 +180,21 @@ static void reset(chat *c)
 
 static void save(chat *c, const char *path)
 {
-    json_t *root = json_pack("{s:O}", "messages", c->messages);
-    if (path[0] == '\0')
+    if (path[0] == '\0') {
         term_say("/save needs a file name");
-    else if (json_dump_file(root, path, JSON_INDENT(2)) != 0)
-        term_say("could not write %s: %s", path, strerror(errno));
+        return;
+    }
+    nap_error e;
+    json_t *root = json_pack("{s:O}", "messages", c->messages);
+    char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_decref(root);
+    if (text == NULL)
+        term_say("could not write %s: the conversation does not fit into memory", path);
+    else if (text_write_file(path, text, strlen(text), &e) != NAP_OK)
+        term_say("could not write %s: %s", path, e.text);
     else
         fprintf(stderr, "saved %zu messages to %s\n", json_array_size(c->messages), path);
-    json_decref(root);
+    free(text);
 }
 
 static bool messages_ok(const json_t *list)
@@ -206,12 +212,22 @@ static bool messages_ok(const json_t *list)
 
 static void load(chat *c, const char *path)
 {
-    json_error_t je;
-    json_t *root = path[0] == '\0' ? NULL : json_load_file(path, 0, &je);
-    json_t *list = json_is_array(root) ? root : json_object_get(root, "messages");
     if (path[0] == '\0') {
         term_say("/load needs a file name");
-    } else if (root == NULL) {
+        return;
+    }
+    nap_error e;
+    char *text = NULL;
+    size_t len = 0;
+    if (text_read_file(path, &text, &len, &e) != NAP_OK) {
+        term_say("could not read %s: %s", path, e.text);
+        return;
+    }
+    json_error_t je;
+    json_t *root = json_loadb(text, len, JSON_ALLOW_NUL, &je);
+    json_t *list = json_is_array(root) ? root : json_object_get(root, "messages");
+    free(text);
+    if (root == NULL) {
         term_say("could not read %s: line %d: %s", path, je.line, je.text);
     } else if (!messages_ok(list)) {
         term_say("%s: expected {\"messages\": [{\"role\": ..., \"content\": ...}, ...]}", path);

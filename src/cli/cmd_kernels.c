@@ -144,18 +144,22 @@ static int run_verify(void *p)
     nap_verify_report r;
     memset(&r, 0, sizeof r);
     nap_status s = load_model(&l, a->model, &e);
+    /* A name of the store rather than a file that happens to be called so. */
+    const bool pulled = s == NAP_OK && nap_store_has(a->model) && strcmp(l.path, a->model) != 0;
+    if (pulled) s = nap_store_verify(a->model, term_progress, NULL, &e);
     if (s == NAP_OK) s = nap_model_verify(l.model, term_progress, NULL, &r, &e);
     term_progress_end();
     int code = s == NAP_OK ? EXIT_OK : term_fail(&e);
     if (s == NAP_OK && a->json)
-        text_print_json(json_pack("{s:I, s:I, s:I, s:o}", "tensors", (json_int_t)r.tensors,
-                                  "hashes", (json_int_t)r.hashes, "nonfinite",
-                                  (json_int_t)r.nonfinite, "first_nonfinite",
+        text_print_json(json_pack("{s:b, s:I, s:I, s:I, s:o}", "catalogue_hash", pulled, "tensors",
+                                  (json_int_t)r.tensors, "hashes", (json_int_t)r.hashes,
+                                  "nonfinite", (json_int_t)r.nonfinite, "first_nonfinite",
                                   text_json_z(r.first_nonfinite)));
     else if (s == NAP_OK)
-        printf("%s: %zu tensors read whole, %zu compared with a recorded hash%s\n",
+        printf("%s: %zu tensors read whole, %zu compared with a recorded hash%s%s\n",
                nap_model_path(l.model), r.tensors, r.hashes,
-               r.hashes == 0 ? " (the file records none)" : "");
+               r.hashes == 0 ? " (the file records none)" : "",
+               pulled ? "; SHA-256 is the catalogue's" : "");
     if (s == NAP_OK && r.nonfinite > 0) {
         term_say("%zu tensors hold values that are not finite, first %s", r.nonfinite,
                  r.first_nonfinite);
@@ -175,7 +179,7 @@ static const struct argp verify_argp = {
     parse_verify,
     "MODEL",
     "Read every tensor of a file: all bytes are there, values are finite, and hashes recorded in "
-    "the file agree.",
+    "the file agree; a pulled model is compared with the catalogue's SHA-256 too.",
     verify_children,
     NULL,
     NULL};

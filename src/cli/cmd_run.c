@@ -130,7 +130,7 @@ static bool on_piece(void *user, const nap_piece *p)
     answer *a = user;
     term_progress_end();
     if (a->stream) {
-        if (p->len > 0 && (fwrite(p->text, 1, p->len, stdout) != p->len || fflush(stdout) != 0)) {
+        if (p->len > 0 && !term_put(p->text, p->len)) {
             a->failed = true;
             return false;
         }
@@ -255,14 +255,14 @@ static int run(void *p)
         out.vocab = nap_model_vocab(l.model, &e);
         s = nap_generate(l.session, ids, n, &o, on_piece, &out, &stats, &e);
         term_progress_end();
-        if (out.stream && stats.generated_tokens > 0) putchar('\n');
+        if (out.stream && stats.generated_tokens > 0) (void)term_put("\n", 1);
     }
     /* Stopping by Ctrl-C is an error from inside the prompt, and a stop reason inside the answer.
      */
     int code = s != NAP_OK ? term_fail(&e) : EXIT_OK;
     if (s == NAP_OK) {
         if (a->json) print_json(&l, &out, &stats);
-        (void)fflush(stdout);
+        (void)term_put("", 0);
         if (stats.stop == NAP_STOP_CONTEXT)
             term_say("the context of %zu tokens is full", nap_engine_context(l.engine));
         if (a->stats || (term_is_tty(stderr) && term_is_tty(stdout))) print_stats(&l, &stats);

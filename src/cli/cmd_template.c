@@ -23,8 +23,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return cli_positional(key, arg, state, slots, names, 2, 2);
 }
 
-/* Checks the shape and adds what the flag asks for. The text is edited, not printed anew, so that
- * numbers reach the template as they were written. Sets *generation to what the data now says. */
+/* Checks the shape and says whether a generation prompt is wanted: always, for some templates take
+ * silence for yes, and the callers they are written for always say it. The text is edited, not
+ * printed anew, so that numbers reach the template as they were written. Sets *generation to what
+ * the data now says. */
 static nap_status prepare(const char *path, char **json, size_t *len, bool *generation,
                           nap_error *e)
 {
@@ -43,14 +45,15 @@ static nap_status prepare(const char *path, char **json, size_t *len, bool *gene
     if (stated && *generation) {
         json_object_set_new(root, "add_generation_prompt", json_true());
         edited = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    } else if (list || (json_is_object(root) && *generation)) {
-        const char *flag = *generation ? "\"add_generation_prompt\": true" : "";
+    } else if (list || (json_is_object(root) && !stated)) {
+        const char *flag =
+            *generation ? "\"add_generation_prompt\": true" : "\"add_generation_prompt\": false";
         const char *body = list ? *json : strchr(*json, '{') + 1;
         const size_t need = *len + 80;
         edited = malloc(need);
         if (edited != NULL)
             snprintf(edited, need, list ? "{%s%s\"messages\": %s}" : "{%s%s %s", flag,
-                     flag[0] == '\0' || (!list && empty) ? "" : ", ", body);
+                     !list && empty ? "" : ", ", body);
     }
     json_decref(root);
     if (edited == NULL) return NAP_OK;

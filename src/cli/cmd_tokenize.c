@@ -45,7 +45,7 @@ static nap_status print_text(const token_args *a, const nap_vocab *v, const char
 {
     nap_token *ids = NULL;
     size_t n = 0;
-    const nap_status s = nap_tokenize(v, text, len, a->flags, &ids, &n, e);
+    const nap_status s = nap_tokenize(v, text, len, a->flags | NAP_TOKENIZE_TELL_LOST, &ids, &n, e);
     if (s != NAP_OK) return s;
     for (size_t i = 0; i < n; i++) {
         if (a->ids) {

@@ -69,7 +69,7 @@ static nap_status tokenize_prompt(const nap_vocab *v, const char *text, size_t l
                                   nap_token **ids, size_t *n, nap_error *e)
 {
     nap_token *plain = NULL;
-    const nap_status s = nap_tokenize(v, text, len, flags, &plain, n, e);
+    const nap_status s = nap_tokenize(v, text, len, flags | NAP_TOKENIZE_TELL_LOST, &plain, n, e);
     const nap_token bos = nap_vocab_bos(v);
     if (s != NAP_OK || !nap_vocab_add_bos(v) || bos == NAP_TOKEN_NONE ||
         (*n > 0 && plain[0] == bos)) {

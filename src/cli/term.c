@@ -145,9 +145,19 @@ void term_progress_end(void)
     fflush(stderr);
 }
 
+/* Why writing failed first: other calls have changed errno by the time it is told. */
+static int lost_errno;
+
+bool term_put(const char *text, size_t len)
+{
+    if ((len == 0 || fwrite(text, 1, len, stdout) == len) && fflush(stdout) == 0) return true;
+    if (lost_errno == 0) lost_errno = errno;
+    return false;
+}
+
 int term_flush(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_OK;
-    term_say("error: writing to standard output: %s", strerror(errno));
+    if (term_put("", 0) && !ferror(stdout)) return EXIT_OK;
+    term_say("error: writing to standard output: %s", strerror(lost_errno != 0 ? lost_errno : EIO));
     return EXIT_WORK;
 }

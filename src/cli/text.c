@@ -2,9 +2,12 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *text_bytes(uint64_t bytes, char buf[32])
 {
@@ -110,7 +113,7 @@ nap_status text_read_file(const char *path, char **out, size_t *len, nap_error *
                          : text_error(e, NAP_ERR_IO, "reading %s: %s", shown, strerror(errno));
             break;
         }
-        if (n == 0) break;
+        if (n == 0 || feof(f)) break; /* a terminal would ask for its end again */
         if (cap - *len < 2) {
             char *more = cap > SIZE_MAX / 2 ? NULL : realloc(buf, cap * 2);
             if (more == NULL) {
@@ -122,7 +125,10 @@ nap_status text_read_file(const char *path, char **out, size_t *len, nap_error *
             cap *= 2;
         }
     }
-    if (!std) fclose(f);
+    if (!std)
+        fclose(f);
+    else
+        clearerr(f);
     if (buf == NULL) return text_error(e, NAP_ERR_MEMORY, "%s does not fit into memory", shown);
     if (status != NAP_OK) {
         free(buf);
@@ -138,4 +144,44 @@ double text_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static nap_status write_all(int fd, const char *path, const char *text, size_t len, nap_error *e)
+{
+    while (len > 0) {
+        const ssize_t n = write(fd, text, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return text_error(e, NAP_ERR_IO, "writing %s: %s", path, strerror(errno));
+        text += n;
+        len -= (size_t)n;
+    }
+    return NAP_OK;
+}
+
+nap_status text_write_file(const char *path, const char *text, size_t len, nap_error *e)
+{
+    struct stat st;
+    const bool there = stat(path, &st) == 0, beside = !there || S_ISREG(st.st_mode);
+    char *real = there ? realpath(path, NULL) : strdup(path); /* a link stays a link */
+    char *name = real != NULL ? malloc(strlen(real) + 32) : NULL;
+    if (name == NULL) {
+        free(real);
+        return text_error(e, NAP_ERR_MEMORY, "no memory for the name of %s", path);
+    }
+    sprintf(name, beside ? "%s.new-%ld" : "%s", real, (long)getpid());
+    nap_status s = NAP_OK;
+    const int fd = open(name, O_WRONLY | O_CLOEXEC | (beside ? O_CREAT | O_EXCL : 0),
+                        there && beside ? st.st_mode & 0777 : 0666);
+    if (fd < 0) s = text_error(e, NAP_ERR_IO, "opening %s: %s", path, strerror(errno));
+    if (s == NAP_OK) s = write_all(fd, path, text, len, e);
+    if (s == NAP_OK && beside && fsync(fd) != 0)
+        s = text_error(e, NAP_ERR_IO, "writing %s: %s", path, strerror(errno));
+    if (fd >= 0 && close(fd) != 0 && s == NAP_OK)
+        s = text_error(e, NAP_ERR_IO, "writing %s: %s", path, strerror(errno));
+    if (s == NAP_OK && beside && rename(name, real) != 0)
+        s = text_error(e, NAP_ERR_IO, "writing %s: %s", path, strerror(errno));
+    if (s != NAP_OK && beside && fd >= 0) (void)unlink(name);
+    free(name);
+    free(real);
+    return s;
 }

@@ -376,6 +376,23 @@ bool nap_store_has(const char *name)
     return has;
 }
 
+nap_status nap_store_verify(const char *name, nap_progress_fn progress, void *user, nap_error *e)
+{
+    nap_error local;
+    if (e == NULL) e = &local;
+    const nap_source_entry *src = nap_catalog_find(name, e);
+    if (src == NULL) return e->code;
+    char *path = model_file(src, e), hex[65];
+    if (path == NULL) return NAP_ERR_MEMORY;
+    nap_status s = nap_file_sha256(path, hex, progress, user, e);
+    if (s == NAP_OK && strcmp(hex, src->entry.sha256) != 0)
+        s = nap_fail(e, NAP_ERR_HASH, NAP_NO_OFFSET,
+                     "%s: SHA-256 is %s, the catalogue's is %s: napier pull %s fetches it again",
+                     path, hex, src->entry.sha256, name);
+    nap_free(path);
+    return s;
+}
+
 nap_status nap_store_resolve(const char *model, char **path, nap_error *e)
 {
     *path = NULL;

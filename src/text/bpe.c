@@ -183,7 +183,10 @@ static bool encode_piece(nap_work *w, const char *text, size_t len)
         }
         for (uint32_t k = 0; k < s->len; k++) {
             const nap_token t = v->byte_token[(uint8_t)text[s->start + k]];
-            if (t != NAP_TOKEN_NONE) nap_ids_put(&w->out, t);
+            if (t != NAP_TOKEN_NONE)
+                nap_ids_put(&w->out, t);
+            else
+                w->lost++;
         }
     }
     return true;

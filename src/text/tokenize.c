@@ -151,6 +151,9 @@ nap_status nap_tokenize(const nap_vocab *v, const char *text, size_t len, unsign
         nap_free(w.out.at);
         return nap_fail_memory(e, len, "the tokens of a text");
     }
+    if (w.lost > 0 && (flags & NAP_TOKENIZE_TELL_LOST))
+        nap_log("tokenizer: %zu of %zu bytes have no token in this vocabulary and were left out",
+                w.lost, len);
     *out = w.out.at;
     *n = w.out.n;
     return NAP_OK;

@@ -92,6 +92,7 @@ typedef struct nap_symbol {
 typedef struct nap_work {
     const nap_vocab *v;
     nap_ids out;
+    size_t lost; /* bytes for which the vocabulary has no token */
     nap_symbol *symbols;
     size_t symbols_cap;
     nap_heap heap;

@@ -2,6 +2,7 @@
 """The program from outside: every command on small models, what goes to which stream, exit codes,
 and how mistakes are answered. NAPIER_BIN is the program, NAPIER_SOURCE_DIR the tree. Only the
 standard library is used."""
+import csv
 import json
 import os
 import pty
@@ -453,6 +454,24 @@ class Measure(Base):
         lines = self.ok(*args, "-o", "csv").decode().splitlines()
         self.assertEqual(len(lines), 5)
         self.assertIn("avg_ts", lines[0].split(","))
+
+    def test_bench_leaves_out_what_it_did_not_measure(self):
+        args = ("bench", LLAMA, "-p", "8", "-n", "4", "-r", "1", "-t", "1", "--no-bandwidth")
+        self.assertNotRegex(self.ok(*args).decode(), r"\b(read|copy|triad)\b")
+        prompt, gen = json.loads(self.ok(*args, "-o", "json"))
+        none = ["read_gb_per_second", "copy_gb_per_second", "triad_gb_per_second", "read_fraction"]
+        for key in none:
+            self.assertIsNone(gen[key], key)
+        for key in none + ["gb_per_second"]:
+            self.assertIsNone(prompt[key], key)
+        self.assertGreater(gen["gb_per_second"], 0)
+        rows = list(csv.DictReader(self.ok(*args, "-o", "csv").decode().splitlines()))
+        self.assertEqual([rows[0][key] for key in none + ["gb_per_second"]], [""] * 5)
+        self.assertEqual([rows[1][key] for key in none], [""] * 4)
+        self.assertGreater(float(rows[1]["gb_per_second"]), 0)
+
+    def test_bench_prints_no_table_before_its_first_row(self):
+        self.refused(1, "needs .* MiB", "bench", LLAMA, "-p", "8", "-n", "4", "--max-memory", "1")
 
     def test_eval(self):
         with tempfile.TemporaryDirectory() as d:

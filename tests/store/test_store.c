@@ -171,7 +171,7 @@ static int teardown(void **state)
 
 /* ---- children */
 
-typedef enum action { PULL, PULL_CANCEL, REMOVE, RESOLVE } action;
+typedef enum action { PULL, PULL_CANCEL, REMOVE, RESOLVE, VERIFY } action;
 
 static bool cancel_download(void *user, const char *stage, uint64_t done, uint64_t total)
 {
@@ -190,6 +190,7 @@ static pid_t start(action what, const char *name, int pipe_fd)
     if (what == PULL) s = nap_store_pull(name, NULL, NULL, &e);
     if (what == PULL_CANCEL) s = nap_store_pull(name, cancel_download, NULL, &e);
     if (what == REMOVE) s = nap_store_remove(name, &e);
+    if (what == VERIFY) s = nap_store_verify(name, NULL, NULL, &e);
     if (what == RESOLVE) s = nap_store_resolve(name, &path, &e);
     if (pipe_fd >= 0) {
         const char *text = s != NAP_OK ? e.text : path != NULL ? path : "";
@@ -356,7 +357,10 @@ static void test_damaged_model_is_pulled_again(void **state)
     fputc(model[1000] ^ 1, f);
     fclose(f);
     assert_false(model_whole());
+    assert_int_equal(act(VERIFY, "tiny", text), NAP_ERR_HASH);
+    assert_non_null(strstr(text, "tiny.gguf: SHA-256 is "));
     assert_int_equal(act(PULL, "tiny", text), NAP_OK);
+    assert_int_equal(act(VERIFY, "tiny", text), NAP_OK);
     assert_true(model_whole());
 }
 
