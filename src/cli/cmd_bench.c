@@ -157,7 +157,9 @@ static nap_status run_test(bench *b, size_t prompt, size_t gen, size_t depth, na
     if (s != NAP_OK) return s;
     t->r.threads = nap_engine_threads(b->l.engine);
     b->n_rows++;
-    if (b->args->out == OUTPUT_MD) md_row(b, t);
+    if (b->args->out != OUTPUT_MD) return NAP_OK;
+    if (b->n_rows == 1) md_header(); /* not before there is a row: what fails prints no table */
+    md_row(b, t);
     return NAP_OK;
 }
 
@@ -221,6 +223,7 @@ static nap_status run_group(bench *b, size_t threads, nap_error *e)
 
 /* ---- the other outputs */
 
+/* Of the read bandwidth; 0 where there is no such figure: prompts, or nothing to compare with. */
 static double row_fraction(const bench *b, const test_row *t)
 {
     const double read = b->groups[t->group].bw.read;
@@ -229,10 +232,13 @@ static double row_fraction(const bench *b, const test_row *t)
 
 static void md_more(const bench *b)
 {
-    puts("\n| threads |            test | median t/s |     min |     max | MB/token |  GB/s |"
-         " of read |");
-    puts("| ------: | --------------: | ---------: | ------: | ------: | -------: | ----: |"
-         " ------: |");
+    /* Columns of what was not measured are left out. */
+    const bool bandwidth = !b->args->no_bandwidth;
+    printf(
+        "\n| threads |            test | median t/s |     min |     max | MB/token |  GB/s |%s\n",
+        bandwidth ? " of read |" : "");
+    printf("| ------: | --------------: | ---------: | ------: | ------: | -------: | ----: |%s\n",
+           bandwidth ? " ------: |" : "");
     for (size_t i = 0; i < b->n_rows; i++) {
         const test_row *t = &b->rows[i];
         char test[48], mb[24] = "", gbs[24] = "", share[24] = "";
@@ -243,21 +249,30 @@ static void md_more(const bench *b)
             if (row_fraction(b, t) > 0)
                 snprintf(share, sizeof share, "%.0f %%", 100 * row_fraction(b, t));
         }
-        printf("| %7d | %15s | %10.2f | %7.1f | %7.1f | %8s | %5s | %7s |\n", t->r.threads, test,
-               t->r.median_ts, t->r.min_ts, t->r.max_ts, mb, gbs, share);
+        printf("| %7d | %15s | %10.2f | %7.1f | %7.1f | %8s | %5s |", t->r.threads, test,
+               t->r.median_ts, t->r.min_ts, t->r.max_ts, mb, gbs);
+        if (bandwidth) printf(" %7s |", share);
+        putchar('\n');
     }
-    puts("\n| threads | read GB/s | copy GB/s | triad GB/s | first token s (prompt) | load s |"
-         "   peak MiB |");
-    puts("| ------: | --------: | --------: | ---------: | ---------------------: | -----: |"
-         " ---------: |");
+    printf("\n| threads |%s first token s (prompt) | load s |   peak MiB |\n",
+           bandwidth ? " read GB/s | copy GB/s | triad GB/s |" : "");
+    printf("| ------: |%s ---------------------: | -----: | ---------: |\n",
+           bandwidth ? " --------: | --------: | ---------: |" : "");
     for (size_t i = 0; i < b->n_groups; i++) {
         const group *g = &b->groups[i];
         char first[48];
         snprintf(first, sizeof first, "%.3f (%zu)", g->first_token_seconds, g->first_token_prompt);
-        printf("| %7d | %9.1f | %9.1f | %10.1f | %22s | %6.2f | %10.1f |\n", g->threads, g->bw.read,
-               g->bw.copy, g->bw.triad, first, g->load_seconds, (double)g->peak / (1 << 20));
+        printf("| %7d |", g->threads);
+        if (bandwidth) printf(" %9.1f | %9.1f | %10.1f |", g->bw.read, g->bw.copy, g->bw.triad);
+        printf(" %22s | %6.2f | %10.1f |\n", first, g->load_seconds, (double)g->peak / (1 << 20));
     }
     printf("\nbuild: %s; cpu: %s\n", nap_version_commit(), nap_version_cpu());
+}
+
+/* What was not measured is 0 here, and null there. */
+static json_t *measured(double v)
+{
+    return v > 0 ? json_real(v) : json_null();
 }
 
 /* Field names and their meaning as llama-bench prints them, then ours. */
@@ -294,14 +309,14 @@ static json_t *row_json(const bench *b, const test_row *t)
         (json_int_t)r->n_gen, "n_depth", (json_int_t)r->n_depth, "test_time", t->time, "avg_ns",
         (json_int_t)avg_ns);
     json_t *more = json_pack(
-        "{s:I, s:f, s:f, s:o, s:o, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}",
+        "{s:I, s:f, s:f, s:o, s:o, s:f, s:f, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:I}",
         "stddev_ns", (json_int_t)(var > 0 ? __builtin_sqrt(var) : 0), "avg_ts", r->avg_ts,
         "stddev_ts", r->stddev_ts, "samples_ns", ns, "samples_ts", ts, "median_ts", r->median_ts,
         "min_ts", r->min_ts, "max_ts", r->max_ts, "bytes_per_token", (json_int_t)g->bytes_per_token,
-        "gb_per_second", r->gb_per_second, "read_gb_per_second", g->bw.read, "copy_gb_per_second",
-        g->bw.copy, "triad_gb_per_second", g->bw.triad, "read_fraction", row_fraction(b, t),
-        "load_seconds", g->load_seconds, "first_token_seconds", g->first_token_seconds,
-        "peak_memory_bytes", (json_int_t)g->peak);
+        "gb_per_second", measured(r->gb_per_second), "read_gb_per_second", measured(g->bw.read),
+        "copy_gb_per_second", measured(g->bw.copy), "triad_gb_per_second", measured(g->bw.triad),
+        "read_fraction", measured(row_fraction(b, t)), "load_seconds", g->load_seconds,
+        "first_token_seconds", g->first_token_seconds, "peak_memory_bytes", (json_int_t)g->peak);
     json_object_update(j, more);
     json_decref(more);
     return j;
@@ -324,7 +339,7 @@ static void csv_value(const json_t *v)
         }
     } else if (json_is_integer(v)) {
         printf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
-    } else {
+    } else if (!json_is_null(v)) {
         printf("%.6f", json_real_value(v));
     }
     putchar('"');
@@ -382,7 +397,6 @@ static int run(void *p)
     b.rows = calloc(a->n_threads * a->n_depth * (a->n_prompt + a->n_gen), sizeof *b.rows);
     nap_status s = b.rows == NULL ? text_error(&e, NAP_ERR_MEMORY, "out of memory")
                                   : load_model(&b.l, a->model, &e);
-    if (s == NAP_OK && a->out == OUTPUT_MD) md_header();
     for (size_t i = 0; i < a->n_threads && s == NAP_OK; i++) s = run_group(&b, a->threads[i], &e);
     /* After every engine is gone: the buffers are larger than many models. */
     for (size_t i = 0; i < b.n_groups && s == NAP_OK && !a->no_bandwidth; i++)
