@@ -176,6 +176,8 @@ static nap_status first_token(bench *b, group *g, nap_error *e)
     for (size_t i = 0; i < a->n_prompt; i++)
         if (a->prompt[i] > g->first_token_prompt) g->first_token_prompt = a->prompt[i];
     if (g->first_token_prompt == 0) g->first_token_prompt = 1;
+    /* The token drawn needs its place as well. */
+    if (g->first_token_prompt == nap_engine_context(b->l.engine)) g->first_token_prompt--;
     nap_token *ids = calloc(g->first_token_prompt, sizeof *ids);
     if (ids == NULL) return text_error(e, NAP_ERR_MEMORY, "out of memory");
     nap_generate_options o = nap_generate_defaults();
@@ -377,6 +379,14 @@ static size_t most(const size_t *v, size_t n)
     return m;
 }
 
+/* What the tests need, and one more for the first token after the longest prompt; but not if that
+ * alone would go beyond what the model was trained with. */
+static size_t context_for(const bench *b, size_t tokens)
+{
+    const size_t trained = nap_model_context_length(b->l.model);
+    return trained != 0 && tokens >= trained && tokens > 1 ? tokens : tokens + 1;
+}
+
 static int run(void *p)
 {
     bench_args *a = p;
@@ -393,10 +403,10 @@ static int run(void *p)
         fputs("napier bench: nothing to do: -p and -n are all 0\n", stderr);
         return EXIT_USAGE;
     }
-    a->engine.o.context = most(a->depth, a->n_depth) + work + 1;
     b.rows = calloc(a->n_threads * a->n_depth * (a->n_prompt + a->n_gen), sizeof *b.rows);
     nap_status s = b.rows == NULL ? text_error(&e, NAP_ERR_MEMORY, "out of memory")
                                   : load_model(&b.l, a->model, &e);
+    if (s == NAP_OK) a->engine.o.context = context_for(&b, most(a->depth, a->n_depth) + work);
     for (size_t i = 0; i < a->n_threads && s == NAP_OK; i++) s = run_group(&b, a->threads[i], &e);
     /* After every engine is gone: the buffers are larger than many models. */
     for (size_t i = 0; i < b.n_groups && s == NAP_OK && !a->no_bandwidth; i++)

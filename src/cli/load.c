@@ -10,6 +10,19 @@ nap_status load_model(loaded *l, const char *model, nap_error *e)
     return s != NAP_OK ? s : nap_model_open(&l->model, l->path, e);
 }
 
+/* Legal, and often asked for by mistake: positions the model never saw are answered, but badly.
+ * Once is enough, however many engines a command makes. */
+static void warn_context(const loaded *l)
+{
+    static bool said;
+    const size_t context = nap_engine_context(l->engine);
+    const size_t trained = nap_model_context_length(l->model);
+    if (said || trained == 0 || context <= trained) return;
+    said = true;
+    term_say("the context of %zu tokens is longer than the %zu that the model was trained with",
+             context, trained);
+}
+
 nap_status load_engine(loaded *l, const engine_args *a, nap_error *e)
 {
     const double start = text_now();
@@ -18,6 +31,7 @@ nap_status load_engine(loaded *l, const engine_args *a, nap_error *e)
     const nap_status s = nap_engine_create(&l->engine, l->model, &o, e);
     l->load_seconds = text_now() - start;
     term_progress_end();
+    if (s == NAP_OK) warn_context(l);
     return s;
 }
 

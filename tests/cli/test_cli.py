@@ -470,6 +470,28 @@ class Measure(Base):
         self.assertEqual([rows[1][key] for key in none], [""] * 4)
         self.assertGreater(float(rows[1]["gb_per_second"]), 0)
 
+    def test_a_context_beyond_the_trained_one_is_said_once(self):
+        warning = ("napier: the context of {} tokens is longer than the 64 that the model was "
+                   "trained with\n")
+        bench = ("bench", LLAMA, "-n", "4", "-r", "1", "-t", "1,2", "--no-bandwidth")
+        with tempfile.TemporaryDirectory() as d:
+            text, logits = self.eval_text(d), os.path.join(d, "s.kld")
+            save = ("eval", LLAMA, text, "--chunks", "2", "--save-logits", logits)
+            for args, context in ((bench + ("-p", "64"), None),
+                                  (bench + ("-p", "8", "-d", "56"), None),
+                                  (bench + ("-p", "80"), 80),
+                                  (bench + ("-p", "8", "-d", "0,100"), 108),
+                                  (("run", LLAMA, "a", "-n", "2"), None),
+                                  (("run", LLAMA, "a", "-n", "2", "-c", "65"), 65),
+                                  (save + ("-c", "65"), 65),
+                                  (save + ("-c", "64"), None),
+                                  (("eval", LLAMA, "--logits", logits), None)):
+                with self.subTest(args):
+                    code, out, err = run(*args)
+                    self.assertEqual(code, 0, err)
+                    said = [line for line in err.splitlines(True) if line.startswith("napier:")]
+                    self.assertEqual(said, [warning.format(context)] if context else [])
+
     def test_bench_prints_no_table_before_its_first_row(self):
         self.refused(1, "needs .* MiB", "bench", LLAMA, "-p", "8", "-n", "4", "--max-memory", "1")
 
