@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "lutcore/npy.h"
 #include "lutcore/sim.h"
+#include "rtl/run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,10 @@ static nap_status check_request(const nap_lut_gemm *r, nap_error *e)
                         "pm1: found with %u bits, expected 1 bit (codes are -1, +1) or 2 (-1, 0, "
                         "+1)",
                         r->bits);
+    if (r->pm1 && r->zero != 0)
+        return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
+                        "zero: found %d with pm1, expected 0: pm1 says what the codes mean",
+                        r->zero);
     if (r->vcd != NULL && r->target != NAP_LUT_RTL)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET,
                         "vcd: found target %s, expected rtl: only the Verilog has waves",
@@ -63,7 +68,8 @@ static nap_status check_request(const nap_lut_gemm *r, nap_error *e)
     if (r->zero < -256 || r->zero > 511)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "zero: found %d, expected -256 to 511",
                         r->zero);
-    return NAP_OK;
+    /* Before anything is read, let alone simulated. */
+    return r->vcd != NULL ? nap_rtl_vcd_check(r->vcd, e) : NAP_OK;
 }
 
 /* The machine of the configuration, if it has one: the same product on its cycle simulator. */
@@ -118,7 +124,7 @@ static nap_status multiply(const nap_lut_gemm *r, const nap_lgemm *g, int32_t *o
         nap_core core;
         nap_lcompiled x;
         nap_lutstat stat = {0};
-        NAP_TRY(nap_lut_design(r->config, &core, e));
+        NAP_TRY(nap_lut_design(r->config, r->target == NAP_LUT_SIM, &core, e));
         NAP_TRY(nap_lgemm_compile(g, &core, &x, e));
         nap_status status = nap_lut_execute(r->target, &core, &x, r->vcd, &stat, e);
         if (status == NAP_OK) {
@@ -222,7 +228,7 @@ nap_status nap_lutcore_check(const char *path, const char *config, nap_error *e)
 {
     nap_core core;
     nap_program p = {0};
-    NAP_TRY(nap_lut_design(config, &core, e));
+    NAP_TRY(nap_lut_design(config, false, &core, e));
     nap_status status = read_any(path, &p, e);
     if (status == NAP_OK) status = nap_program_check(&p, &core, 0, path, e);
     nap_program_free(&p);

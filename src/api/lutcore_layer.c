@@ -136,7 +136,7 @@ static nap_status compute(const nap_lut_layer *r, const nap_lut_linear *l, outco
 {
     nap_buf path = {0};
     o->core = nap_lut_linear_core(l);
-    if (r->config != NULL) NAP_TRY(nap_lut_design(r->config, &o->core, e));
+    if (r->config != NULL) NAP_TRY(nap_lut_design(r->config, false, &o->core, e));
     NAP_TRY(reserve(o, l, e));
     NAP_TRY(nap_lgemm_compile(&l->g, &o->core, &o->x, e));
     nap_status status = r->dir != NULL ? write_inputs(&path, r->dir, l, o, e) : NAP_OK;

@@ -20,7 +20,7 @@ enum { BENCH_TILES = 200, BENCH_SEED = 1 };
 nap_status nap_lutcore_rtl(const char *config, const char *dir, nap_error *e)
 {
     nap_core core;
-    NAP_TRY(nap_lut_design(config, &core, e));
+    NAP_TRY(nap_lut_design(config, false, &core, e));
     return nap_rtl_write(&core, dir, BENCH_TILES, BENCH_SEED, e);
 }
 
@@ -39,7 +39,7 @@ nap_status nap_lutcore_synth(const nap_lut_synth *s, char **csv, nap_error *e)
         .user = s->user,
     };
     *csv = NULL;
-    NAP_TRY(nap_lut_design(s->config, &core, e));
+    NAP_TRY(nap_lut_design(s->config, false, &core, e));
     nap_status status =
         s->whole_core ? nap_rtl_core(&core, &rtl, e) : nap_rtl_array(&core, &rtl, e);
     if (status == NAP_OK) status = nap_synthesize(&core, &rtl, &options, &out, e);

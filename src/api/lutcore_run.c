@@ -14,13 +14,22 @@ const char *nap_lut_target_name(nap_lut_target t)
     return t <= NAP_LUT_RTL ? names[t] : "?";
 }
 
-nap_status nap_lut_design(const char *path, nap_core *out, nap_error *e)
+nap_status nap_lut_design(const char *path, bool machine_will_do, nap_core *out, nap_error *e)
 {
     *out = nap_core_default();
     if (path == NULL) return NAP_OK;
     nap_config file;
     NAP_TRY(nap_config_load(path, &file, e));
-    const nap_status status = nap_config_has(&file, "core") ? nap_core_read(&file, out, e) : NAP_OK;
+    nap_status status = NAP_OK;
+    if (nap_config_has(&file, "core"))
+        status = nap_core_read(&file, out, e);
+    else if (!machine_will_do)
+        status = nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                          "%s: found no [core] section, expected a design", path);
+    else if (!nap_config_has(&file, "machine"))
+        status =
+            nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                     "%s: found no [core] and no [machine] section, expected one or both", path);
     nap_config_free(&file);
     return status;
 }

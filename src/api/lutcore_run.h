@@ -9,8 +9,9 @@
 
 const char *nap_lut_target_name(nap_lut_target t); /* "ref" "interp" "sim" "rtl" */
 
-/* The design of a file's [core] section; path NULL, or a file without one: the default. */
-nap_status nap_lut_design(const char *path, nap_core *out, nap_error *e);
+/* The design of a file's [core] section; path NULL: the default. A file without one is refused,
+ * unless a [machine] will do: then it is the default too. */
+nap_status nap_lut_design(const char *path, bool machine_will_do, nap_core *out, nap_error *e);
 
 /* Runs a compiled product on a target other than NAP_LUT_REF: x->memory becomes the memory after
  * it. The clock and the counts of `stat` are the interpreter's; with NAP_LUT_RTL the cycles and

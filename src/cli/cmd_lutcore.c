@@ -77,6 +77,7 @@ enum { KEY_BITS = 0x300, KEY_ZERO, KEY_PM1, KEY_CONFIG, KEY_TARGET, KEY_VCD };
 
 typedef struct gemm_args {
     nap_lut_gemm g;
+    bool zero; /* given, be it 0 */
 } gemm_args;
 
 static void init_gemm(void *p)
@@ -84,9 +85,28 @@ static void init_gemm(void *p)
     ((gemm_args *)p)->g.target = NAP_LUT_INTERP;
 }
 
+/* Options that go together only in some ways. */
+static error_t check_gemm(const gemm_args *a, const struct argp_state *state)
+{
+    const nap_lut_gemm *g = &a->g;
+    if (g->pm1 && g->bits > 2)
+        return cli_usage(state, "--pm1: found with --bits %u, expected --bits 1 or --bits 2",
+                         g->bits);
+    if (g->pm1 && a->zero)
+        return cli_usage(state, "--zero: found with --pm1, expected one of them: --pm1 says what "
+                                "the codes mean");
+    if (g->vcd != NULL && g->target != NAP_LUT_RTL)
+        return cli_usage(state,
+                         "--vcd: found with --target %s, expected --target rtl: only the "
+                         "Verilog has waves",
+                         targets[g->target]);
+    return 0;
+}
+
 static error_t parse_gemm(int key, char *arg, struct argp_state *state)
 {
-    nap_lut_gemm *g = &((gemm_args *)state->input)->g;
+    gemm_args *a = state->input;
+    nap_lut_gemm *g = &a->g;
     unsigned target;
     size_t bits;
     error_t err;
@@ -111,6 +131,7 @@ static error_t parse_gemm(int key, char *arg, struct argp_state *state)
         if (err == 0) g->bits = (unsigned)bits;
         return err;
     case KEY_ZERO:
+        a->zero = true;
         return lutcore_int(state, "--zero", arg, -256, 511, &g->zero);
     case KEY_PM1:
         g->pm1 = true;
@@ -122,7 +143,7 @@ static error_t parse_gemm(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if ((err = lutcore_require(state, "-A FILE", g->a)) != 0) return err;
         if ((err = lutcore_require(state, "-W FILE", g->w)) != 0) return err;
-        return g->bits > 0 ? 0 : cli_usage(state, "--bits is missing");
+        return g->bits > 0 ? check_gemm(a, state) : cli_usage(state, "--bits is missing");
     default:
         return lutcore_no_argument(key, arg, state);
     }

@@ -155,11 +155,15 @@ static void init_dse(void *p)
 
 static error_t parse_dse(int key, char *arg, struct argp_state *state)
 {
+    static const char *const studies[] = {"k",          "mnk",   "ladder", "bits",     "depth",
+                                          "acc",        "fpsum", "clock",  "activity", "flat",
+                                          "precompute", "all",   NULL};
     nap_lut_dse *d = &((dse_args *)state->input)->d;
+    unsigned study;
     switch (key) {
     case KEY_STUDY:
         d->study = arg;
-        return 0;
+        return lutcore_choice(state, "--study", arg, studies, &study);
     case KEY_LIBERTY:
         d->liberty = arg;
         return 0;

@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "base/process.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MEMORY_MAX = 1 << 30 };
@@ -46,6 +48,79 @@ static nap_status check_jobs(const nap_core *c, const nap_rtl_job *jobs, size_t 
     return NAP_OK;
 }
 
+/* ---- waveforms: the simulators write `temp`, which is then put in place */
+
+static nap_status cannot_write(const char *path, nap_error *e)
+{
+    return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot write the waveform: %s", path,
+                    strerror(errno));
+}
+
+/* Is there a device or a pipe? A file put in its place would remove it. */
+static bool is_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* Makes `temp`: beside the file, or for a device in the job's folder, as simulators seek and try
+ * again where a device can neither. */
+static nap_status vcd_start(const char *path, const char *folder, nap_buf *temp, nap_error *e)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET,
+                        "%s: found a folder, expected a file for the waveform", path);
+    if (is_device(path)) {
+        if (access(path, W_OK) != 0) return cannot_write(path, e);
+        if (folder == NULL) return NAP_OK;
+        nap_buf_printf(temp, "%s/waves", folder);
+    } else {
+        nap_buf_printf(temp, "%s.new-%ld", path, (long)getpid());
+    }
+    if (temp->failed) return nap_fail_memory(e, strlen(path), "path");
+    FILE *f = fopen(temp->data, "wb");
+    if (f == NULL) return cannot_write(path, e);
+    fclose(f);
+    return NAP_OK;
+}
+
+static nap_status copy_to(const char *path, const char *from, nap_error *e)
+{
+    char block[16384];
+    FILE *in = fopen(from, "rb"), *out = fopen(path, "wb");
+    bool good = in != NULL && out != NULL;
+    for (size_t n; good && (n = fread(block, 1, sizeof block, in)) > 0;)
+        good = fwrite(block, 1, n, out) == n;
+    good = good && ferror(in) == 0;
+    if (in != NULL) fclose(in);
+    if (out != NULL && fclose(out) != 0) good = false;
+    return good ? NAP_OK : cannot_write(path, e);
+}
+
+/* A run that failed leaves what was there before. */
+static nap_status vcd_end(const char *path, const nap_buf *temp, nap_status status, nap_error *e)
+{
+    if (temp->len == 0 || temp->failed) return status;
+    if (status == NAP_OK) {
+        if (is_device(path))
+            status = copy_to(path, temp->data, e);
+        else if (rename(temp->data, path) != 0)
+            status = cannot_write(path, e);
+    }
+    (void)unlink(temp->data);
+    return status;
+}
+
+nap_status nap_rtl_vcd_check(const char *path, nap_error *e)
+{
+    nap_buf temp = {0};
+    const nap_status status = vcd_start(path, NULL, &temp, e);
+    if (temp.len > 0 && !temp.failed) (void)unlink(temp.data);
+    nap_buf_free(&temp);
+    return status;
+}
+
 nap_status nap_rtl_run_jobs(const nap_rtl *rtl, const nap_core *c, nap_rtl_sim sim,
                             nap_rtl_job *jobs, size_t count, const char *cache, const char *vcd,
                             nap_error *e)
@@ -69,9 +144,15 @@ nap_status nap_rtl_run_jobs(const nap_rtl *rtl, const nap_core *c, nap_rtl_sim s
             status = nap_fail(e, NAP_ERR_IO, NAP_NO_OFFSET, "%s: cannot make a folder", folder);
     }
     if (status == NAP_OK) {
-        status = sim == NAP_RTL_ICARUS
-                     ? nap_rtl_icarus(rtl, c, jobs, count, folder, vcd, e)
-                     : nap_rtl_verilator(rtl, c, jobs, count, cache, folder, vcd, e);
+        nap_buf temp = {0};
+        if (vcd != NULL) status = vcd_start(vcd, folder, &temp, e);
+        const char *waves = temp.len > 0 ? temp.data : NULL;
+        if (status == NAP_OK)
+            status = sim == NAP_RTL_ICARUS
+                         ? nap_rtl_icarus(rtl, c, jobs, count, folder, waves, e)
+                         : nap_rtl_verilator(rtl, c, jobs, count, cache, folder, waves, e);
+        if (vcd != NULL) status = vcd_end(vcd, &temp, status, e);
+        nap_buf_free(&temp);
         const char *const rm[] = {"rm", "-rf", folder, NULL};
         int code;
         nap_process_run(rm, NULL, NULL, &code, NULL, NULL);

@@ -25,6 +25,7 @@ static const char harness[] =
     "#include <cstdint>\n"
     "#include <cstdio>\n"
     "#include <cstring>\n"
+    "#include <unistd.h>\n"
     "#include <memory>\n"
     "#include <vector>\n"
     "\n"
@@ -45,6 +46,16 @@ static const char harness[] =
     "    DUMP();\n"
     "    now += 5;\n"
     "}\n"
+    "\n"
+    "#if TRACE\n"
+    "static const char *trace_path;\n"
+    "/* Verilator's own handler tries to flush the trace, which for ever fails on a full disk. */\n"
+    "void vl_fatal(const char *, int, const char *, const char *message)\n"
+    "{\n"
+    "    fprintf(stderr, \"Error: %s: %s\\n\", trace_path, message);\n"
+    "    _exit(6);\n"
+    "}\n"
+    "#endif\n"
     "\n"
     "struct Result { uint64_t end, cycles, at; };\n"
     "\n"
@@ -105,7 +116,9 @@ static const char harness[] =
     "    VerilatedVcdC tracer;\n"
     "    trace = &tracer;\n"
     "    core->trace(trace, 99);\n"
-    "    trace->open(argv[3]);\n"
+    "    trace_path = argv[3];\n"
+    "    trace->open(trace_path);\n"
+    "    if (!trace->isOpen()) vl_fatal(\"\", 0, \"\", \"cannot open\");\n"
     "#endif\n"
     "    uint64_t head[3];\n"
     "    while (fread(head, 8, 3, in) == 3) {\n"
@@ -195,7 +208,9 @@ static nap_status build(const nap_rtl *rtl, const nap_buf *program, bool trace, 
                                     "simulate",
                                     "core.v",
                                     "harness.cpp",
-                                    trace ? "--trace" : NULL,
+                                    trace ? "--trace" : NULL, /* the list's end without */
+                                    "-CFLAGS",
+                                    "-DVL_USER_FATAL",
                                     NULL};
         status = nap_rtl_tool(argv, folder, hint, e);
     }

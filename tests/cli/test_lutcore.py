@@ -108,6 +108,16 @@ class Help(Base):
                 ("--target: found 'fpga', expected one of ref, interp, sim, rtl", "gemm",
                  "--target", "fpga"),
                 ("unexpected argument 'a'", "gemm", "a"),
+                ("--pm1: found with --bits 4, expected --bits 1 or --bits 2", "gemm", "-A", "a",
+                 "-W", "w", "--pm1", "--bits", "4"),
+                ("--zero: found with --pm1, expected one of them", "gemm", "-A", "a", "-W", "w",
+                 "--bits", "2", "--zero", "3", "--pm1"),
+                ("--zero: found with --pm1, expected one of them", "gemm", "-A", "a", "-W", "w",
+                 "--bits", "1", "--pm1", "--zero", "0"),
+                ("--vcd: found with --target interp, expected --target rtl", "gemm", "-A", "a",
+                 "-W", "w", "--bits", "2", "--vcd", "x"),
+                ("--study: found 'foo', expected one of k, mnk, ladder, bits, depth, acc, fpsum, "
+                 "clock, activity, flat, precompute, all", "dse", "--study", "foo", "-o", "d"),
                 ("--layer NAME is missing", "compile", "m"),
                 ("MODEL is missing", "compile"),
                 ("-c FILE is missing", "sim"),
@@ -209,6 +219,49 @@ class Gemm(Base):
                                     "rtl")
         self.assertEqual(got, product(a, w, lambda q: q - 1))
         self.assertEqual(report["cycles"], report["predicted_cycles"])
+        # Waves appear whole; a device is written to, and says what it says.
+        waves = self.path("waves.vcd")
+        args = ["--bits", "2", "--zero", "1", "--config", tiny, "--target", "rtl", "--vcd"]
+        self.multiply(*args, waves)
+        text = self.read("waves.vcd")
+        self.assertIn("$enddefinitions", text)
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith("waves")], ["waves.vcd"])
+        self.multiply(*args, "/dev/null")
+        operands = ["gemm", "-A", self.path("A.npy"), "-W", self.path("W.npy"), *args]
+        self.refused(1, "/dev/full: cannot write the waveform: No space left", *operands,
+                     "/dev/full")
+        # A full disk ends the simulator too.
+        cache = self.path("cache/rtl")
+        built = [n for n in os.listdir(cache) if n.startswith("vt")]
+        self.assertEqual(len(built), 1)
+        end = subprocess.run([os.path.join(cache, built[0]), self.write("jobs", ""),
+                              self.path("results"), "/dev/full"], capture_output=True, timeout=60)
+        self.assertEqual(end.returncode, 6)
+        self.assertIn(b"Error: /dev/full: ", end.stderr)
+
+    def test_waveform_refusals(self):
+        # Before anything is simulated or even read.
+        args = ["gemm", "-A", "none", "-W", "none", "--bits", "2", "--target", "rtl", "--vcd"]
+        self.refused(1, "/nonexistent/x.vcd: cannot write the waveform: No such file", *args,
+                     "/nonexistent/x.vcd")
+        self.refused(1, self.dir + ": found a folder, expected a file for the waveform", *args,
+                     self.dir)
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_missing_sections(self):
+        self.operands(2, 3, 4, 2, 8)
+        product = ["gemm", "-A", self.path("A.npy"), "-W", self.path("W.npy"), "--bits", "2"]
+        empty = self.write("empty.cfg", "# nothing\n")
+        program = self.write("p.s", "halt\n")
+        gpu = os.path.join(CONFIGS, "a100.cfg")
+        for path in (empty, gpu):
+            says = path + ": found no [core] section, expected a design"
+            self.refused(1, says, *product, "--config", path)
+            self.refused(1, says, "rtl", "--config", path, "-o", self.path("v"))
+            self.refused(1, says, "check", program, "--config", path)
+        self.ok(*product, "--target", "sim", "--config", gpu)
+        self.refused(1, "empty.cfg: found no [core] and no [machine] section", *product,
+                     "--target", "sim", "--config", empty)
 
     def test_refusals(self):
         self.operands(2, 3, 4, 2, 8)
@@ -227,7 +280,6 @@ class Gemm(Base):
         npy(W, [[0, 1, 2, 3]], "|u1", "B")
         self.refused(1, "cannot multiply codes of 5 bits: too many planes", "gemm", "-A", A, "-W",
                      W, "--bits", "5")
-        self.refused(1, "pm1: found with 3 bits", "gemm", "-A", A, "-W", W, "--bits", "3", "--pm1")
         bad = self.write("bad.cfg", "[core]\nm = 2\nk = 99\n")
         self.refused(1, "bad.cfg:3: [core] k: found 99, expected 1 to 8", "gemm", "-A", A, "-W", W,
                      "--bits", "2", "--config", bad)
