@@ -2,6 +2,8 @@
  * the weight-bit sweep against the multiply-accumulate array (Figure 13). */
 #include "figures/study.h"
 
+#include "base/csv.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,8 +46,11 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
                          const char *library, unsigned (*x)(const nap_point *), bool inverse,
                          double unit, unsigned panel)
 {
-    static const char *const order[] = {"lut", "lut_q",      "lut_conv", "unpu",
-                                        "add", "mac_native", "mac"};
+    static const struct {
+        const char *method;
+        unsigned columns; /* 0: any; a conventional array shares its tables among as many */
+    } order[] = {{"lut", 0},  {"lut_q", 0},      {"lut_conv", 64}, {"lut_conv", 4},
+                 {"unpu", 0}, {"mac_native", 0}, {"add", 0},       {"mac", 0}};
     nap_buf plot = {0};
     for (size_t m = 0; m < sizeof order / sizeof order[0]; m++) {
         bool any = false;
@@ -53,7 +58,8 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
             double y = 0;
             for (size_t i = 0; i < s->count; i++) {
                 const nap_point *p = &s->point[i];
-                if (is(p, study, series, library) && strcmp(p->method, order[m]) == 0 && x(p) == at)
+                if (is(p, study, series, library) && strcmp(p->method, order[m].method) == 0 &&
+                    (order[m].columns == 0 || p->n == order[m].columns) && x(p) == at)
                     y = fmax(y, inverse ? unit / p->equal_area : p->ops_per_area / unit);
             }
             if (y == 0) continue;
@@ -63,10 +69,13 @@ static void plot_methods(nap_buf *g, const nap_study *s, const char *study, cons
         }
         if (!any) continue;
         nap_buf_puts(g, "EOD\n");
-        nap_buf_printf(
-            &plot, "%s$d%u_%zu using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb '%s' title '%s'",
-            plot.len == 0 ? "plot " : ", ", panel, m, nap_method_colour(order[m]),
-            nap_method_title(order[m]));
+        nap_buf_printf(&plot,
+                       "%s$d%u_%zu using 1:2 with linespoints lw 2 pt 7 ps 0.6 dt %d lc rgb '%s' "
+                       "title '%s",
+                       plot.len == 0 ? "plot " : ", ", panel, m, order[m].columns == 4 ? 3 : 1,
+                       nap_method_colour(order[m].method), nap_method_title(order[m].method));
+        if (order[m].columns > 0) nap_buf_printf(&plot, ", N = %u", order[m].columns);
+        nap_buf_putc(&plot, '\'');
     }
     if (plot.len > 0) nap_buf_put(g, plot.data, plot.len);
     nap_buf_free(&plot);
@@ -84,18 +93,80 @@ static double whole(const nap_point *p)
     return p->ops_per_area;
 }
 
-/* The densest point of the LUT curve. */
-static const nap_point *best_lut(const nap_study *s, const char *series, const char *library,
-                                 double (*density)(const nap_point *))
+/* Without the accumulator too: the look-up, or the products and their sum. */
+static double arithmetic(const nap_point *p)
+{
+    return p->ops_per_area * p->area / p->part[NAP_STUDY_PE];
+}
+
+/* The densest point of a method's curve, of K products (0: of any number); NULL if there is none.
+ */
+static const nap_point *densest(const nap_study *s, const char *method, const char *series,
+                                const char *library, unsigned k,
+                                double (*density)(const nap_point *))
 {
     const nap_point *best = NULL;
     for (size_t i = 0; i < s->count; i++) {
         const nap_point *p = &s->point[i];
-        if (is(p, "k", series, library) && strcmp(p->method, "lut") == 0 &&
-            (best == NULL || density(p) > density(best)))
+        if (is(p, "k", series, library) && strcmp(p->method, method) == 0 &&
+            (k == 0 || x_of_k(p) == k) && (best == NULL || density(p) > density(best)))
             best = p;
     }
     return best;
+}
+
+/* The unit of four products, FP16 and one bit: look-up over multipliers, within three boundaries,
+ * for the paper does not say what its unit holds. */
+static void dp4_rows(nap_buf *csv, const nap_study *s, const char *library)
+{
+    static const struct {
+        const char *what, *cause;
+        double (*density)(const nap_point *);
+    } lines[] = {
+        {"look-up against four multipliers and their sum", "dp4_density_arithmetic", arithmetic},
+        {"the same with accumulators, the paper's boundary", "dp4_density_bare", bare},
+        {"the same with operand registers and control", "dp4_density_whole", whole},
+    };
+    const double published =
+        nap_published(s, "dp4_density_lut_w1_f16") / nap_published(s, "dp4_density_mac_f16");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        double (*const of)(const nap_point *) = lines[i].density;
+        const nap_point *lut = densest(s, "lut", "f16", library, 4, of),
+                        *mac = densest(s, "mac", "f16", library, 4, of);
+        if (lut == NULL || mac == NULL) continue;
+        char item[160];
+        snprintf(item, sizeof item, "%s, A FP16, W1, K = 4: density LUT / MAC, %s",
+                 nap_library_title(library), lines[i].what);
+        nap_compare_row(csv, item, of(lut) / of(mac), published, "x",
+                        nap_cause(s, lines[i].cause, library));
+    }
+}
+
+/* Where the LUT curve of one series peaks, beside the paper's. */
+static void peak_row(nap_buf *csv, const nap_study *s, const char *series, const char *library)
+{
+    const nap_point *edge = densest(s, "lut", series, library, 0, bare),
+                    *most = densest(s, "lut", series, library, 0, whole),
+                    *mac = densest(s, "mac", series, library, 0, whole);
+    const bool fp = strcmp(most->act, "s8") != 0 && strcmp(most->act, "s16") != 0;
+    const double published = nap_published(s, fp ? "k_best_fp" : "k_best_int");
+    const nap_point *there =
+        isnan(published) ? NULL : densest(s, "lut", series, library, (unsigned)published, bare);
+    nap_buf_printf(csv, "%s,%s,%u,%.0f,%.2f,", library, series, x_of_k(edge), published,
+                   x_of_k(edge) / published);
+    if (there == NULL)
+        nap_buf_puts(csv, "-,");
+    else
+        nap_buf_printf(csv, "%.1f %%,", 100 * (bare(edge) / bare(there) - 1));
+    nap_buf_printf(csv, "%u,", x_of_k(most));
+    if (mac == NULL)
+        nap_buf_puts(csv, "-,");
+    else
+        nap_buf_printf(csv, "%.2fx,", whole(most) / whole(mac));
+    char id[32];
+    snprintf(id, sizeof id, "k_%s", series);
+    nap_csv_put(csv, x_of_k(edge) == published ? "as published" : nap_cause(s, id, library));
+    nap_buf_putc(csv, '\n');
 }
 
 /* The LUT curve once more, bare. */
@@ -119,7 +190,7 @@ static void grid(nap_buf *g, size_t n, const char *x, const char *y)
         g,
         "set multiplot layout %d,2 margins 0.08,0.98,%s spacing 0.08,0.13\n"
         "set grid lc rgb '#e3e8ec'\nset border 3 lc rgb '#8795a1'\nset tics nomirror\n"
-        "set xlabel '%s'\nset ylabel '%s'\nset yrange [0:*]\nset offsets 0,0,graph 0.25,0\n"
+        "set xlabel '%s'\nset ylabel '%s'\nset yrange [0:*]\nset offsets 0,0,graph 0.5,0\n"
         "set key top right samplen 1.5 font ',10'\n",
         one ? 1 : 2, one ? "0.16,0.90" : "0.09,0.94", x, y);
 }
@@ -134,15 +205,19 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
            "best. Source: synthesized.");
     nap_buf table = {0};
     nap_buf_puts(&table, "library,activations,best K at the paper's boundary,best K (published),"
-                         "best K with registers,LUT over MAC with registers\n");
-    for (size_t l = 0; nap_study_libraries[l] != NULL; l++) {
+                         "ratio,denser there than at the published K,best K with registers,"
+                         "LUT over MAC with registers,cause of the difference\n");
+    nap_buf units = {0};
+    nap_compare_head(&units);
+    nap_status st = NAP_OK;
+    for (size_t l = 0; st == NAP_OK && nap_study_libraries[l] != NULL; l++) {
         const char *lib = nap_study_libraries[l], *series[4];
         const size_t n = list_series(s, "k", lib, series, 4);
         if (n == 0) continue;
         nap_buf g = {0};
         grid(&g, n, "K", "operations per cycle and area, relative");
         for (size_t i = 0; i < n; i++) {
-            const nap_point *best = best_lut(s, series[i], lib, whole);
+            const nap_point *best = densest(s, "lut", series[i], lib, 0, whole);
             if (best == NULL) continue;
             plot_bare(&g, s, series[i], lib, best->ops_per_area, (unsigned)i);
             nap_buf_printf(&g, "set title 'activations %s, weights 1 bit' font ',12'\n", series[i]);
@@ -152,31 +227,29 @@ nap_status nap_figure_k(nap_page *p, const nap_study *s, nap_error *e)
                            ", $bare%zu using 1:2 with lines lw 1.5 dt 2 lc rgb '%s' title "
                            "'LUT, without registers'\n",
                            i, nap_method_colour("lut"));
-            double mac = 0; /* the densest of the multiplying units */
-            for (size_t j = 0; j < s->count; j++) {
-                const nap_point *q = &s->point[j];
-                if (is(q, "k", series[i], lib) && strcmp(q->method, "mac") == 0)
-                    mac = fmax(mac, q->ops_per_area);
-            }
-            const bool fp = strcmp(best->act, "s8") != 0 && strcmp(best->act, "s16") != 0;
-            nap_buf_printf(&table, "%s,%s,%u,%.0f,%u,%.2fx\n", lib, series[i],
-                           x_of_k(best_lut(s, series[i], lib, bare)),
-                           nap_published(s, fp ? "k_best_fp" : "k_best_int"), x_of_k(best),
-                           mac > 0 ? best->ops_per_area / mac : NAN);
+            peak_row(&table, s, series[i], lib);
         }
+        dp4_rows(&units, s, lib);
         nap_buf_puts(&g, "unset multiplot\n");
-        char name[64], caption[160];
+        char name[64], caption[320];
         snprintf(name, sizeof name, "k-%s", lib);
-        snprintf(caption, sizeof caption, "Density against K, %s.", nap_library_title(lib));
-        const nap_status st = nap_page_plot(p, name, 980, n <= 2 ? 380 : 720, &g, caption, e);
+        snprintf(caption, sizeof caption,
+                 "Density against K, %s. For ADD and MAC K is the number of products summed before "
+                 "the accumulator. A curve ends where no deeper sums were synthesized: "
+                 "floating-point MACs at K = 4, ADD and integer MACs at 8.",
+                 nap_library_title(lib));
+        st = nap_page_plot(p, name, 980, n <= 2 ? 380 : 720, &g, caption, e);
         nap_buf_free(&g);
-        if (st != NAP_OK) {
-            nap_buf_free(&table);
-            return st;
-        }
     }
-    const nap_status st = nap_page_table(p, "k", &table, nap_cause(s, "k"), e);
+    if (st == NAP_OK) st = nap_page_table(p, "k", &table, nap_cause(s, "k", NULL), e);
+    if (st == NAP_OK)
+        st = nap_page_table(p, "dp4", &units,
+                            "The unit of four products, FP16 activations and 1-bit weights; "
+                            "published: 61.55 over 3.39 TFLOPs/mm2. Each unit with the sums that "
+                            "make it densest.",
+                            e);
     nap_buf_free(&table);
+    nap_buf_free(&units);
     return st;
 }
 
@@ -249,13 +322,16 @@ nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e)
                 nap_compare_row(
                     &table, item,
                     crossover(s, lines[m].method, lines[m].columns, series[i], lib, mac),
-                    nap_published(s, id), "bits", nap_cause(s, id));
+                    nap_published(s, id), "bits", nap_cause(s, id, lib));
             }
         }
         nap_buf_puts(&g, "unset multiplot\n");
-        char name[64], caption[160];
+        char name[64], caption[280];
         snprintf(name, sizeof name, "bits-%s", lib);
-        snprintf(caption, sizeof caption, "Weight bits, %s.", nap_library_title(lib));
+        snprintf(caption, sizeof caption,
+                 "Weight bits, %s. Above the dashed line a method is smaller than the uniform MAC. "
+                 "Native multipliers were synthesized up to 4 bits; at 1 bit they are ADD.",
+                 nap_library_title(lib));
         const nap_status st = nap_page_plot(p, name, 980, n <= 2 ? 380 : 720, &g, caption, e);
         nap_buf_free(&g);
         if (st != NAP_OK) {
@@ -263,7 +339,11 @@ nap_status nap_figure_bits(nap_page *p, const nap_study *s, nap_error *e)
             return st;
         }
     }
-    const nap_status st = nap_page_table(p, "bits", &table, "", e);
+    const nap_status st = nap_page_table(
+        p, "bits", &table,
+        "The largest weight width up to which each method needs less area than the uniform MAC "
+        "array of the same activations (8: the study ends there).",
+        e);
     nap_buf_free(&table);
     return st;
 }

@@ -69,12 +69,12 @@ static void compare(nap_buf *csv, const nap_study *s, const char *library, const
                  steps[i].title);
         nap_compare_row(csv, item, base->equal_area / q->equal_area,
                         nap_published(s, "ladder_area_unpu") / nap_published(s, steps[i].area),
-                        "x UNPU", nap_cause(s, cause));
+                        "x UNPU", nap_cause(s, cause, library));
         snprintf(item, sizeof item, "%s, sums %s: %s, power efficiency", nap_library_title(library),
                  acc, steps[i].title);
         nap_compare_row(csv, item, base->equal_power / q->equal_power,
                         nap_published(s, "ladder_power_unpu") / nap_published(s, steps[i].power),
-                        "x UNPU", nap_cause(s, cause));
+                        "x UNPU", nap_cause(s, cause, library));
     }
 }
 

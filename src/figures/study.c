@@ -197,9 +197,12 @@ double nap_published(const nap_study *s, const char *id)
     return v;
 }
 
-const char *nap_cause(const nap_study *s, const char *id)
+const char *nap_cause(const nap_study *s, const char *id, const char *library)
 {
-    const size_t row = find(s->causes, id);
+    char here[96];
+    snprintf(here, sizeof here, "%s@%s", id, library == NULL ? "" : library);
+    size_t row = find(s->causes, here);
+    if (row == s->causes->rows) row = find(s->causes, id);
     return row == s->causes->rows || s->causes->columns < 2 ? "" : nap_csv_cell(s->causes, row, 1);
 }
 
@@ -211,13 +214,18 @@ bool nap_study_has(const nap_study *s, const char *study, const char *library)
     return false;
 }
 
+const char *nap_cause_if(const char *cause, double ratio)
+{
+    return *cause == '\0' && fabs(ratio - 1) <= 0.05 ? "within 5 %" : cause;
+}
+
 void nap_compare_head(nap_buf *csv)
 {
     nap_buf_puts(csv, "item,ours,published,ratio,unit,cause of the difference\n");
 }
 
-void nap_compare_row(nap_buf *csv, const char *item, double ours, double published,
-                     const char *unit, const char *cause)
+void nap_compare_cells(nap_buf *csv, const char *item, double ours, double published,
+                       const char *unit)
 {
     nap_csv_put(csv, item);
     if (isnan(ours))
@@ -232,6 +240,12 @@ void nap_compare_row(nap_buf *csv, const char *item, double ours, double publish
         nap_buf_printf(csv, ",%.6g,%.2f,", published, ours / published);
     nap_csv_put(csv, unit);
     nap_buf_putc(csv, ',');
-    nap_csv_put(csv, cause);
+}
+
+void nap_compare_row(nap_buf *csv, const char *item, double ours, double published,
+                     const char *unit, const char *cause)
+{
+    nap_compare_cells(csv, item, ours, published, unit);
+    nap_csv_put(csv, nap_cause_if(cause, ours / published));
     nap_buf_putc(csv, '\n');
 }

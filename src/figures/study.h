@@ -32,12 +32,17 @@ void nap_study_free(nap_study *s);
 
 /* NAN if there is none by that id. */
 double nap_published(const nap_study *s, const char *id);
-/* Why ours differs, "" if nothing is recorded. */
-const char *nap_cause(const nap_study *s, const char *id);
+/* Why ours differs, "" if nothing is recorded: what stands under "id@library", else under "id". */
+const char *nap_cause(const nap_study *s, const char *id, const char *library);
 
 static inline double nap_point_product(const nap_point *p)
 {
     return p->equal_area * p->equal_power;
+}
+/* By how many ns the longest path misses the clock; 0: it does not. */
+static inline double nap_point_miss(const nap_point *p)
+{
+    return p->delay_ns > p->clock_ns ? p->delay_ns - p->clock_ns : 0;
 }
 /* Is there a row of that study in that library? */
 bool nap_study_has(const nap_study *s, const char *study, const char *library);
@@ -51,8 +56,14 @@ const char *nap_library_title(const char *library);
 const char *nap_method_colour(const char *method);
 const char *nap_method_title(const char *method);
 
-/* One line of a table of ours beside published: item, ours, published, ratio, cause. */
+/* The cause, or, where none is recorded, that there is nothing to explain: ours within 5 %. */
+const char *nap_cause_if(const char *cause, double ratio);
+
+/* One line of a table of ours beside published: item, ours, published, ratio, unit, cause. The
+ * cells are those before the cause, for tables that have a column more. */
 void nap_compare_head(nap_buf *csv);
+void nap_compare_cells(nap_buf *csv, const char *item, double ours, double published,
+                       const char *unit);
 void nap_compare_row(nap_buf *csv, const char *item, double ours, double published,
                      const char *unit, const char *cause);
 
