@@ -82,6 +82,7 @@ static nap_status header(reader *r, nap_csv *c, nap_error *e)
         return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
                         "%s:%u: found no header line, expected the names of the columns", c->name,
                         r->line);
+    c->header_line = r->line;
     c->header = nap_calloc(CSV_COLUMNS_MAX, sizeof *c->header);
     if (c->header == NULL) return nap_fail_memory(e, CSV_COLUMNS_MAX, c->name);
     for (bool last = false; !last;) {
@@ -92,7 +93,9 @@ static nap_status header(reader *r, nap_csv *c, nap_error *e)
         for (size_t i = 0; i < c->columns; i++)
             if (strcmp(c->header[i], c->header[c->columns]) == 0)
                 return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
-                                "%s: column '%.60s' appears twice", c->name, c->header[i]);
+                                "%s:%u: header: found column '%.60s' twice, expected each once: a "
+                                "table starts with the names of its columns",
+                                c->name, c->header_line, c->header[i]);
         c->columns++;
     }
     return NAP_OK;
@@ -182,9 +185,9 @@ nap_status nap_csv_column(const nap_csv *c, const char *header, size_t *out, nap
     nap_buf there = {0};
     for (size_t i = 0; i < c->columns; i++)
         nap_buf_printf(&there, "%s%s", i == 0 ? "" : ", ", c->header[i]);
-    const nap_status s =
-        nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s: no column '%s'; there are: %.300s", c->name,
-                 header, there.data == NULL ? "" : there.data);
+    const nap_status s = nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                                  "%s:%u: header: no column '%s'; there are: %.300s", c->name,
+                                  c->header_line, header, there.data == NULL ? "" : there.data);
     nap_buf_free(&there);
     return s;
 }

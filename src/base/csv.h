@@ -13,6 +13,7 @@ typedef struct nap_csv {
     char **header;        /* [columns] */
     char **cell;          /* [rows * columns], never NULL */
     unsigned *line;       /* [rows] first line of each record */
+    unsigned header_line; /* comments may stand before it */
     char *text;           /* what the cells point into */
 } nap_csv;
 

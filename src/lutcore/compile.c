@@ -63,16 +63,17 @@ static nap_status check_product(const nap_lgemm *g, nap_error *e)
 
 static nap_status no_way(const nap_core *c, const nap_lgemm *g, nap_error *e, const char *why)
 {
-    return nap_fail(e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET,
-                    "design %s (method %s, %u-bit %s weights) cannot multiply codes of %u bits: %s",
-                    c->name, nap_method_name(c->method), c->wbits, nap_wtype_name(c->wtype),
-                    g->bits, why);
+    return nap_fail(
+        e, NAP_ERR_UNSUPPORTED, NAP_NO_OFFSET,
+        "design %s (method %s, wtype %s, wbits %u) cannot multiply codes of %u bits: %s", c->name,
+        nap_method_name(c->method), nap_wtype_name(c->wtype), c->wbits, g->bits, why);
 }
 
 /* Methods that read the bits of q as +-1 and so add up 2q - (2^b - 1); sto finishes. */
 static nap_status map_reinterpreted(nap_lplan *p, const nap_lgemm *g, nap_error *e)
 {
-    if (g->bits > p->core->wbits) return no_way(p->core, g, e, "too many planes");
+    if (g->bits > p->core->wbits)
+        return no_way(p->core, g, e, "too many planes, expected at most its wbits");
     p->planes = g->bits;
     p->finish = !(g->pm1 && g->bits == 1);
     p->zero = g->pm1 ? 1 : g->zero;

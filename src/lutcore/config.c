@@ -306,15 +306,23 @@ nap_status nap_config_text(nap_config *c, const char *section, const char *key, 
     return NAP_OK;
 }
 
-nap_status nap_config_done(const nap_config *c, const char *section, nap_error *e)
+unsigned nap_config_line(const nap_config *c, const char *section, const char *key)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->items[i].section, section) == 0 && strcmp(c->items[i].key, key) == 0)
+            return c->items[i].line;
+    return 0;
+}
+
+nap_status nap_config_done(const nap_config *c, const char *section, const char *known,
+                           nap_error *e)
 {
     for (size_t i = 0; i < c->count; i++) {
         const nap_config_item *item = &c->items[i];
         if (!item->used && strcmp(item->section, section) == 0)
             return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
-                            "%s:%u: [%s] %s: unknown key; expected one of those the manual lists "
-                            "for this section",
-                            c->name, item->line, section, item->key);
+                            "%s:%u: [%s] %s: unknown key; expected one of %s", c->name, item->line,
+                            section, item->key, known != NULL ? known : "none");
     }
     return NAP_OK;
 }

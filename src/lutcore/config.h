@@ -41,8 +41,12 @@ nap_status nap_config_choice(nap_config *c, const char *section, const char *key
                              const char *const *names, unsigned *out, nap_error *e);
 nap_status nap_config_text(nap_config *c, const char *section, const char *key, char *out,
                            size_t cap, nap_error *e);
-/* Fails on the first item of `section` that no look-up used: an unknown key. */
-nap_status nap_config_done(const nap_config *c, const char *section, nap_error *e);
+/* Fails on the first item of `section` that no look-up used: an unknown key. `known` (may be NULL)
+ * lists the keys there are. */
+nap_status nap_config_done(const nap_config *c, const char *section, const char *known,
+                           nap_error *e);
+/* The line of a key, 0 if the file leaves it out. */
+unsigned nap_config_line(const nap_config *c, const char *section, const char *key);
 bool nap_config_has(const nap_config *c, const char *section);
 
 /* Reads [core] over the defaults, and checks it. */

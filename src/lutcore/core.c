@@ -185,6 +185,7 @@ typedef struct key {
     const char *name;
     size_t offset;
     const char *const *choices; /* NULL: a number */
+    unsigned min, max;          /* of a number, whatever the other keys are */
 } key;
 
 static const char *const methods[] = {"lut",        "lut_conv",  "unpu",       "add", "mac",
@@ -196,26 +197,26 @@ static const char *const accs[] = {"s16", "s24", "s32", "f16", "f32", NULL};
 static const char *const fpsums[] = {"discrete", "fused", "prealigned", NULL};
 
 static const key keys[] = {
-    {"method", offsetof(nap_core, method), methods},
-    {"m", offsetof(nap_core, m), NULL},
-    {"n", offsetof(nap_core, n), NULL},
-    {"k", offsetof(nap_core, k), NULL},
-    {"depth", offsetof(nap_core, depth), NULL},
-    {"act", offsetof(nap_core, act), acts},
-    {"table", offsetof(nap_core, table), tables},
-    {"wtype", offsetof(nap_core, wtype), wtypes},
-    {"wbits", offsetof(nap_core, wbits), NULL},
-    {"acc", offsetof(nap_core, acc), accs},
-    {"fpsum", offsetof(nap_core, fpsum), fpsums},
-    {"pipeline", offsetof(nap_core, pipeline), NULL},
-    {"pre_units", offsetof(nap_core, pre_units), NULL},
-    {"a_regs", offsetof(nap_core, a_regs), NULL},
-    {"t_regs", offsetof(nap_core, t_regs), NULL},
-    {"w_regs", offsetof(nap_core, w_regs), NULL},
-    {"c_regs", offsetof(nap_core, c_regs), NULL},
-    {"s_regs", offsetof(nap_core, s_regs), NULL},
-    {"bus_bytes", offsetof(nap_core, bus_bytes), NULL},
-    {"mem_latency", offsetof(nap_core, mem_latency), NULL},
+    {"method", offsetof(nap_core, method), methods, 0, 0},
+    {"m", offsetof(nap_core, m), NULL, 1, 64},
+    {"n", offsetof(nap_core, n), NULL, 1, 256},
+    {"k", offsetof(nap_core, k), NULL, 1, 8},
+    {"depth", offsetof(nap_core, depth), NULL, 1, 64},
+    {"act", offsetof(nap_core, act), acts, 0, 0},
+    {"table", offsetof(nap_core, table), tables, 0, 0},
+    {"wtype", offsetof(nap_core, wtype), wtypes, 0, 0},
+    {"wbits", offsetof(nap_core, wbits), NULL, 1, 8},
+    {"acc", offsetof(nap_core, acc), accs, 0, 0},
+    {"fpsum", offsetof(nap_core, fpsum), fpsums, 0, 0},
+    {"pipeline", offsetof(nap_core, pipeline), NULL, 1, 2},
+    {"pre_units", offsetof(nap_core, pre_units), NULL, 1, 4096},
+    {"a_regs", offsetof(nap_core, a_regs), NULL, 1, NAP_L_REG_NONE - 1},
+    {"t_regs", offsetof(nap_core, t_regs), NULL, 1, NAP_L_REG_NONE - 1},
+    {"w_regs", offsetof(nap_core, w_regs), NULL, 1, NAP_L_REG_NONE - 1},
+    {"c_regs", offsetof(nap_core, c_regs), NULL, 1, NAP_L_REG_NONE - 1},
+    {"s_regs", offsetof(nap_core, s_regs), NULL, 1, NAP_L_REG_NONE - 1},
+    {"bus_bytes", offsetof(nap_core, bus_bytes), NULL, 8, 64},
+    {"mem_latency", offsetof(nap_core, mem_latency), NULL, 1, 1000},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -234,14 +235,6 @@ static void set_field(nap_core *c, const key *k, unsigned v)
     memcpy((char *)c + k->offset, &v, sizeof v);
 }
 
-static unsigned line_of(const nap_config *c, const char *name)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->items[i].section, "core") == 0 && strcmp(c->items[i].key, name) == 0)
-            return c->items[i].line;
-    return 0;
-}
-
 /* What follows from other keys where the file leaves them out: a method without tables covers one
  * activation by each product, ternary weights come in threes, floating-point terms need a
  * floating-point sum. */
@@ -250,10 +243,11 @@ static void settle_defaults(const nap_config *c, nap_core *x)
     const bool float_terms = nap_act_is_float(x->act) && x->table == NAP_TABLE_EXACT;
     const bool products = x->method == NAP_METHOD_ADD || x->method == NAP_METHOD_MAC ||
                           x->method == NAP_METHOD_MAC_NATIVE;
-    if (line_of(c, "k") == 0) x->k = x->wtype == NAP_W_TERNARY ? 3 : products ? 1 : 4;
-    if (line_of(c, "wbits") == 0)
+    if (nap_config_line(c, "core", "k") == 0)
+        x->k = x->wtype == NAP_W_TERNARY ? 3 : products ? 1 : 4;
+    if (nap_config_line(c, "core", "wbits") == 0)
         x->wbits = x->wtype == NAP_W_TERNARY ? 1 : x->wtype == NAP_W_E2M1 ? 5 : x->wbits;
-    if (line_of(c, "acc") == 0) x->acc = float_terms ? NAP_ACC_F32 : NAP_ACC_S32;
+    if (nap_config_line(c, "core", "acc") == 0) x->acc = float_terms ? NAP_ACC_F32 : NAP_ACC_S32;
 }
 
 nap_status nap_core_read(nap_config *c, nap_core *out, nap_error *e)
@@ -266,16 +260,19 @@ nap_status nap_core_read(nap_config *c, nap_core *out, nap_error *e)
             NAP_TRY(nap_config_choice(c, "core", keys[i].name, keys[i].choices, &v, e));
         } else {
             uint64_t wide = v;
-            NAP_TRY(nap_config_uint(c, "core", keys[i].name, 1, 65535, &wide, e));
+            NAP_TRY(nap_config_uint(c, "core", keys[i].name, keys[i].min, keys[i].max, &wide, e));
             v = (unsigned)wide;
         }
         set_field(&x, &keys[i], v);
     }
-    NAP_TRY(nap_config_done(c, "core", e));
+    char known[300] = "name";
+    for (size_t i = 0, n = 4; i < KEYS; i++, n = strlen(known))
+        snprintf(known + n, sizeof known - n, ", %s", keys[i].name);
+    NAP_TRY(nap_config_done(c, "core", known, e));
     settle_defaults(c, &x);
     fault f;
     if (!legal(&x, &f)) {
-        const unsigned line = line_of(c, f.key);
+        const unsigned line = nap_config_line(c, "core", f.key);
         if (line == 0)
             return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
                             "%s: [core] %s (left out: the default): %s", c->name, f.key, f.text);

@@ -52,9 +52,9 @@ static nap_status find_columns(const nap_csv *c, size_t at[FIELDS], nap_error *e
         while (f < FIELDS && strcmp(c->header[i], field_names[f]) != 0) f++;
         if (f == FIELDS)
             return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
-                            "%s: header: found column '%.40s', expected name, kind, m, n, k, "
+                            "%s:%u: header: found column '%.40s', expected name, kind, m, n, k, "
                             "wbits, act_bits, batch, count, fuses or inputs",
-                            c->name, c->header[i]);
+                            c->name, c->header_line, c->header[i]);
         at[f] = i;
     }
     for (size_t f = F_M; f <= F_K; f++) {

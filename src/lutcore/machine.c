@@ -1,7 +1,8 @@
 /* The machine of the simulators: [machine] of a configuration over the defaults.
  *
- * The defaults are an A100 (SXM4, 40 GB) with its own FP16 tensor cores; configs/a100.cfg states
- * the same numbers, each with its source, and a test holds the two together. */
+ * What a machine is known by has to be stated; the defaults of the rest are an A100 (SXM4, 40 GB)
+ * with its own FP16 tensor cores; configs/a100.cfg states the same numbers, each with its source,
+ * and a test holds the two together. */
 #include "lutcore/sim.h"
 
 #include "base/error.h"
@@ -165,32 +166,85 @@ static nap_status read_all(nap_config *c, nap_machine *m, nap_error *e)
         NAP_TRY(nap_config_choice(c, "machine", source_keys[i].key, nap_origin_names, &v, e));
         *field = (nap_origin)v;
     }
-    return nap_config_done(c, "machine", e);
+    return nap_config_done(c, "machine", "those in configs/a100.cfg, which has every key there is",
+                           e);
 }
 
-static nap_status refuse(const char *where, const char *key, const char *found,
+/* What makes a machine this one. Nobody means another's clock or memory by leaving a line out;
+ * what is left (latencies, efficiencies, energies, areas) may be the default's. */
+static const char *const essential[] = {
+    "sms",
+    "cores_per_sm",
+    "clock_ghz",
+    "cores",
+    "core_macs",
+    "gemm_macs",
+    "act_bits",
+    "wbits",
+    "regs_kib",
+    "smem_kib",
+    "l2_mib",
+    "smem_bytes_per_cycle",
+    "l2_bytes_per_cycle",
+    "l2_total_per_cycle",
+    "dram_gbs",
+};
+
+static nap_status check_essential(const nap_config *c, nap_error *e)
+{
+    for (size_t i = 0; i < COUNT(essential); i++) {
+        const char *key = essential[i];
+        char expected[80] = "mac or lut";
+        if (nap_config_line(c, "machine", key) != 0) continue;
+        for (size_t k = 0; k < COUNT(uint_keys); k++)
+            if (strcmp(uint_keys[k].key, key) == 0)
+                snprintf(expected, sizeof expected, "a whole number from %u to %u",
+                         uint_keys[k].min, uint_keys[k].max);
+        for (size_t k = 0; k < COUNT(real_keys); k++)
+            if (strcmp(real_keys[k].key, key) == 0)
+                snprintf(expected, sizeof expected, "a number from %g to %g", real_keys[k].min,
+                         real_keys[k].max);
+        return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                        "%s: [machine] %s: found none, expected %s: it has no default", c->name,
+                        key, expected);
+    }
+    return NAP_OK;
+}
+
+/* c (may be NULL) is the file the machine comes from. */
+static nap_status refuse(const nap_config *c, const char *where, const char *key, const char *found,
                          const char *expected, nap_error *e)
 {
-    return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s: [machine] %s: found %s, expected %s",
-                    where, key, found, expected);
+    const unsigned line = c != NULL ? nap_config_line(c, "machine", key) : 0;
+    if (line > 0)
+        return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
+                        "%s:%u: [machine] %s: found %s, expected %s", where, line, key, found,
+                        expected);
+    return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET, "%s: [machine] %s%s: found %s, expected %s",
+                    where, key, c != NULL ? " (left out: the default)" : "", found, expected);
 }
 
-nap_status nap_machine_check(const nap_machine *m, const char *where, nap_error *e)
+static nap_status check(const nap_machine *m, const nap_config *c, const char *where, nap_error *e)
 {
     char found[48];
     if (m->lut && m->wbits > 8) {
         snprintf(found, sizeof found, "%u with cores = lut", m->wbits);
-        return refuse(where, "wbits", found, "1 to 8 planes", e);
+        return refuse(c, where, "wbits", found, "1 to 8 planes", e);
     }
     if (m->dram_latency < m->l2_latency) {
         snprintf(found, sizeof found, "%g", m->dram_latency);
-        return refuse(where, "dram_latency", found, "at least l2_latency", e);
+        return refuse(c, where, "dram_latency", found, "at least l2_latency", e);
     }
     if (m->l2_total_per_cycle < m->l2_bytes_per_cycle) {
         snprintf(found, sizeof found, "%g", m->l2_total_per_cycle);
-        return refuse(where, "l2_total_per_cycle", found, "at least l2_bytes_per_cycle", e);
+        return refuse(c, where, "l2_total_per_cycle", found, "at least l2_bytes_per_cycle", e);
     }
     return NAP_OK;
+}
+
+nap_status nap_machine_check(const nap_machine *m, const char *where, nap_error *e)
+{
+    return check(m, NULL, where, e);
 }
 
 nap_status nap_machine_read(nap_config *c, nap_machine *out, nap_error *e)
@@ -200,7 +254,8 @@ nap_status nap_machine_read(nap_config *c, nap_machine *out, nap_error *e)
         return nap_fail(e, NAP_ERR_FORMAT, NAP_NO_OFFSET,
                         "%s: found no [machine] section, expected the GPU to simulate", c->name);
     NAP_TRY(read_all(c, &m, e));
-    NAP_TRY(nap_machine_check(&m, c->name, e));
+    NAP_TRY(check_essential(c, e));
+    NAP_TRY(check(&m, c, c->name, e));
     *out = m;
     return NAP_OK;
 }

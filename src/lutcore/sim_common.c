@@ -237,12 +237,14 @@ void nap_simout_free(nap_simout *s)
 static void write_row(const nap_simout *s, const nap_simrow *r, nap_buf *out)
 {
     const nap_machine *m = &s->machine;
+    /* Rounded one by one, the parts might miss the sum by a cycle. */
+    const double cycles = rint(r->cycles), compute = fmin(rint(r->compute_cycles), cycles);
     nap_csv_put(out, r->name);
     nap_buf_printf(out,
                    ",%llu,%.0f,%.0f,%.0f,%.6f,%.6f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.3f",
-                   (unsigned long long)r->count, r->cycles, r->compute_cycles, r->stall_cycles,
-                   r->utilisation, r->mapping, r->closed, r->macs, r->lookups, r->vector_ops,
-                   r->dram_read, r->dram_write, r->l2_bytes, r->smem_bytes, r->dram_gbs);
+                   (unsigned long long)r->count, cycles, compute, cycles - compute, r->utilisation,
+                   r->mapping, r->closed, r->macs, r->lookups, r->vector_ops, r->dram_read,
+                   r->dram_write, r->l2_bytes, r->smem_bytes, r->dram_gbs);
     nap_buf_printf(out, ",%.0f,%.6g", r->reg_bytes, r->cycles / (m->clock_ghz * 1e6));
     nap_buf_printf(
         out, ",%.6g,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s,%.6g,%s", r->energy_j,

@@ -36,7 +36,7 @@ static void a_table_is_read(void **state)
     assert_int_equal(nap_csv_uint(&c, 1, n, 0, 3, &u, &e), NAP_ERR_FORMAT);
     assert_string_equal(e.text, "t.csv:5: n: found '4', expected a whole number in [0, 3]");
     assert_int_equal(nap_csv_column(&c, "power", &n, &e), NAP_ERR_FORMAT);
-    assert_string_equal(e.text, "t.csv: no column 'power'; there are: name, area, n");
+    assert_string_equal(e.text, "t.csv:2: header: no column 'power'; there are: name, area, n");
 
     /* What is written reads back. */
     nap_buf b = {0};
@@ -60,7 +60,9 @@ static void bad_tables_are_refused(void **state)
         {"# only this", "t:2: found no header line, expected the names of the columns"},
         {"a,b\n1\n", "t:2: found 1 fields, expected 2"},
         {"a,b\n1,2\n1,2,3\n", "t:3: found 3 fields, expected 2"},
-        {"a,a\n", "t: column 'a' appears twice"},
+        {"a,a\n",
+         "t:1: header: found column 'a' twice, expected each once: a table starts with the names "
+         "of its columns"},
         {"a\n\"x\n\n", "t:2: found the end of the file in a quoted field, expected '\"'"},
         {"a\n\"x\"y\n", "t:2: found 'y' after a quoted field, expected ',' or the line's end"},
         {"a\nx\"y\n", "t:2: found '\"' inside a field that does not start with it"},

@@ -278,10 +278,11 @@ class Gemm(Base):
         npy(W, [[0, 1, 2, 3]], "|u1", "B", fortran=True)
         self.refused(1, "fortran_order: found True", "gemm", "-A", A, "-W", W, "--bits", "2")
         npy(W, [[0, 1, 2, 3]], "|u1", "B")
-        self.refused(1, "cannot multiply codes of 5 bits: too many planes", "gemm", "-A", A, "-W",
+        self.refused(1, "(method lut, wtype bits, wbits 4) cannot multiply codes of 5 bits: too many "
+                     "planes, expected at most its wbits", "gemm", "-A", A, "-W",
                      W, "--bits", "5")
         bad = self.write("bad.cfg", "[core]\nm = 2\nk = 99\n")
-        self.refused(1, "bad.cfg:3: [core] k: found 99, expected 1 to 8", "gemm", "-A", A, "-W", W,
+        self.refused(1, "bad.cfg:3: [core] k: found '99', expected a whole number from 1 to 8", "gemm", "-A", A, "-W", W,
                      "--bits", "2", "--config", bad)
         narrow = self.write("narrow.cfg", "[core]\nacc = s16\nwbits = 8\n")
         npy(A, [[-128] * 600])
@@ -337,9 +338,17 @@ class Models(Base):
                 totals[name] = s["cycles"]
                 rows = list(csv.DictReader(self.read(name, "layers.csv").splitlines()))
                 self.assertGreaterEqual(len(rows), 13)
+                for r in rows:
+                    self.assertEqual(int(r["compute_cycles"]) + int(r["stall_cycles"]),
+                                     int(r["cycles"]), r["name"])
         self.assertLess(totals["a100-lut-4x"], totals["a100"])
         self.refused(1, "opt-175c", "layers", "opt-175c")
         self.refused(1, "expected 1 to 8 or 16", "layers", "opt-175b", "--wbits", "12")
+        with open(os.path.join(CONFIGS, "a100.cfg"), encoding="utf-8") as f:
+            text = "".join(line for line in f if not line.startswith("dram_gbs"))
+        self.refused(1, "slow.cfg: [machine] dram_gbs: found none, expected a number from 0.001",
+                     "sim", "-c", self.write("slow.cfg", text), "-t", self.path("l.csv"), "-o",
+                     self.path("x"))
         bad = self.write("bad.csv", "name,m,n\nx,1,1\n")
         self.refused(1, "bad.csv", "sim", "-c", os.path.join(CONFIGS, "a100.cfg"), "-t", bad, "-o",
                      self.path("x"))

@@ -238,8 +238,8 @@ static void refusals(void **state)
     g.group = 0;
     g.bits = 5;
     refuses(&c, &g, NAP_ERR_UNSUPPORTED,
-            "design lut_m2n64k4_s8 (method lut, 4-bit bits weights) cannot multiply codes of 5 "
-            "bits: too many planes");
+            "design lut_m2n64k4_s8 (method lut, wtype bits, wbits 4) cannot multiply codes of 5 "
+            "bits: too many planes, expected at most its wbits");
     g.bits = 4;
     g.k = 300;
     c.acc = NAP_ACC_S16;
@@ -249,7 +249,7 @@ static void refusals(void **state)
     c.acc = NAP_ACC_S32;
     c.method = NAP_METHOD_UNPU_REMAP;
     refuses(&c, &g, NAP_ERR_UNSUPPORTED,
-            "design lut_m2n64k4_s8 (method unpu_remap, 4-bit bits weights) cannot multiply codes "
+            "design lut_m2n64k4_s8 (method unpu_remap, wtype bits, wbits 4) cannot multiply codes "
             "of 4 bits: its sums are of 2q - (2^b - 1), and it has no sto");
     c.method = NAP_METHOD_LUT;
     c.acc = NAP_ACC_F32;

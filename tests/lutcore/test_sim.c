@@ -312,6 +312,13 @@ static nap_status read_machine(const char *text, nap_machine *m, nap_error *e)
     return s;
 }
 
+/* All that a machine has to state, cores aside, a line each. */
+#define STATED                                                                                     \
+    "[machine]\nsms = 108\ncores_per_sm = 4\nclock_ghz = 1.41\ncore_macs = 256\ngemm_macs = 256\n" \
+    "act_bits = 16\nwbits = 16\nregs_kib = 256\nsmem_kib = 164\nl2_mib = 40\n"                     \
+    "smem_bytes_per_cycle = 128\nl2_bytes_per_cycle = 64\nl2_total_per_cycle = 5120\n"             \
+    "dram_gbs = 1555\n"
+
 static void bad_machines_are_refused(void **state)
 {
     (void)state;
@@ -323,10 +330,17 @@ static void bad_machines_are_refused(void **state)
         {"[machine]\nclock_ghz = fast\n", {"m.cfg:2", "clock_ghz", "'fast'"}},
         {"[machine]\ncores = tpu\n", {"cores", "'tpu'", "lut"}},
         {"[machine]\nsrc_mac = guessed\n", {"src_mac", "'guessed'", "assumed"}},
-        {"[machine]\nwarp_size = 32\n", {"m.cfg:2", "warp_size"}},
-        {"[machine]\ncores = lut\n", {"wbits", "found 16", "1 to 8"}},
-        {"[machine]\ndram_latency = 10\n", {"dram_latency", "found 10", "at least l2_latency"}},
-        {"[machine]\nl2_total_per_cycle = 8\n", {"l2_total_per_cycle", "found 8"}},
+        {"[machine]\nwarp_size = 32\n", {"m.cfg:2", "warp_size", "configs/a100.cfg"}},
+        {STATED "cores = lut\n", {"m.cfg:8: [machine] wbits", "found 16", "1 to 8"}},
+        {STATED "cores = mac\ndram_latency = 10\n",
+         {"m.cfg:17: [machine] dram_latency", "found 10", "at least l2_latency"}},
+        {STATED "cores = mac\nl2_latency = 9999\n",
+         {"[machine] dram_latency (left out: the default)", "found 400"}},
+        {"[machine]\nl2_bytes_per_cycle = 64\nl2_total_per_cycle = 8\nsms = 1\ncores_per_sm = 1\n"
+         "clock_ghz = 1\ncores = mac\ncore_macs = 1\ngemm_macs = 1\nact_bits = 8\nwbits = 8\n"
+         "regs_kib = 1\nsmem_kib = 1\nl2_mib = 1\nsmem_bytes_per_cycle = 1\ndram_gbs = 1\n",
+         {"m.cfg:3: [machine] l2_total_per_cycle", "found 8", "at least l2_bytes_per_cycle"}},
+        {STATED, {"m.cfg: [machine] cores: found none", "mac or lut", "no default"}},
         {"[machine]\nmma_efficiency = 1.5\n", {"mma_efficiency", "'1.5'"}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -337,6 +351,26 @@ static void bad_machines_are_refused(void **state)
         for (unsigned w = 0; w < 3 && bad[i].says[w] != NULL; w++)
             if (strstr(e.text, bad[i].says[w]) == NULL)
                 fail_msg("case %zu: '%s' is not in: %s", i, bad[i].says[w], e.text);
+    }
+}
+
+/* Without any of the lines that say what the machine is, it is none; with them it is one. */
+static void machines_state_themselves(void **state)
+{
+    (void)state;
+    static const char all[] = STATED "cores = mac\n";
+    const char *first = strchr(all, '\n') + 1;
+    nap_machine m;
+    nap_error e = {0};
+    if (read_machine(all, &m, &e) != NAP_OK) fail_msg("%s", e.text);
+    for (const char *at = first; *at != '\0'; at = strchr(at, '\n') + 1) {
+        char text[sizeof all], key[64];
+        const char *next = strchr(at, '\n') + 1;
+        snprintf(text, sizeof text, "%.*s%s", (int)(at - all), all, next);
+        snprintf(key, sizeof key, "[machine] %.*s: found none, expected ", (int)strcspn(at, " "),
+                 at);
+        if (read_machine(text, &m, &e) != NAP_ERR_FORMAT) fail_msg("accepted without %s", key);
+        if (strstr(e.text, key) == NULL) fail_msg("'%s' is not in: %s", key, e.text);
     }
 }
 
@@ -550,9 +584,9 @@ int main(void)
         cmocka_unit_test(more_is_never_slower),       cmocka_unit_test(more_bandwidth_by_cycles),
         cmocka_unit_test(bits_and_precompute_cost),   cmocka_unit_test(plans_must_fit),
         cmocka_unit_test(registers_feed_the_arrays),  cmocka_unit_test(bad_machines_are_refused),
-        cmocka_unit_test(shipped_machines_load),      cmocka_unit_test(single_instructions_agree),
-        cmocka_unit_test(compiled_products_agree),    cmocka_unit_test(endless_programs_end),
-        cmocka_unit_test(no_memory_is_no_crash),
+        cmocka_unit_test(machines_state_themselves),  cmocka_unit_test(shipped_machines_load),
+        cmocka_unit_test(single_instructions_agree),  cmocka_unit_test(compiled_products_agree),
+        cmocka_unit_test(endless_programs_end),       cmocka_unit_test(no_memory_is_no_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
