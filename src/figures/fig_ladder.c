@@ -63,18 +63,23 @@ static void compare(nap_buf *csv, const nap_study *s, const char *library, const
     for (size_t i = 1; base != NULL && i < STEPS; i++) {
         const nap_point *q = step(s, steps[i].series, library, acc);
         if (q == NULL) continue;
-        char item[120], cause[32];
-        snprintf(cause, sizeof cause, "ladder_%s", steps[i].series);
-        snprintf(item, sizeof item, "%s, sums %s: %s, density", nap_library_title(library), acc,
-                 steps[i].title);
-        nap_compare_row(csv, item, base->equal_area / q->equal_area,
-                        nap_published(s, "ladder_area_unpu") / nap_published(s, steps[i].area),
-                        "x UNPU", nap_cause(s, cause, library));
-        snprintf(item, sizeof item, "%s, sums %s: %s, power efficiency", nap_library_title(library),
-                 acc, steps[i].title);
-        nap_compare_row(csv, item, base->equal_power / q->equal_power,
-                        nap_published(s, "ladder_power_unpu") / nap_published(s, steps[i].power),
-                        "x UNPU", nap_cause(s, cause, library));
+        const struct {
+            const char *what, *id;
+            double ours, published;
+        } lines[] = {
+            {"density", "density", base->equal_area / q->equal_area,
+             nap_published(s, "ladder_area_unpu") / nap_published(s, steps[i].area)},
+            {"power efficiency", "power", base->equal_power / q->equal_power,
+             nap_published(s, "ladder_power_unpu") / nap_published(s, steps[i].power)},
+        };
+        for (size_t j = 0; j < 2; j++) {
+            char item[120], cause[48];
+            snprintf(cause, sizeof cause, "ladder_%s_%s", steps[i].series, lines[j].id);
+            snprintf(item, sizeof item, "%s, sums %s: %s, %s", nap_library_title(library), acc,
+                     steps[i].title, lines[j].what);
+            nap_compare_row(csv, item, lines[j].ours, lines[j].published, "x UNPU",
+                            nap_cause(s, cause, library));
+        }
     }
 }
 

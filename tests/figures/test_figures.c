@@ -104,6 +104,8 @@ static int make_study(void **state)
     nap_buf_free(&b);
     copy_shipped("published.csv");
     static const char causes[] = "id,cause\n"
+                                 "ladder_lut_density,smaller\n"
+                                 "ladder_lut_power,more frugal\n"
                                  "panels_won_area,least area everywhere\n"
                                  "panels_won_power,somewhere else\n"
                                  "panels_won_power@nangate45,ADD at one bit\n"
@@ -271,6 +273,10 @@ static void a_report_is_written(void **state)
                 "45 nm (Nangate), the same, native narrow MACs among the rivals: least area in",
                 "ours", "1");
     expect_cell("ladder", "45 nm (Nangate), sums s32: shared precompute, density", "ours", "2");
+    expect_cell("ladder", "45 nm (Nangate), sums s32: shared precompute, density",
+                "cause of the difference", "smaller");
+    expect_cell("ladder", "45 nm (Nangate), sums s32: shared precompute, power efficiency",
+                "cause of the difference", "more frugal");
     expect_cell("bits", "45 nm (Nangate), activations f16, LUT", "ours", "5");
 }
 
