@@ -216,7 +216,8 @@ bool nap_study_has(const nap_study *s, const char *study, const char *library)
 
 const char *nap_cause_if(const char *cause, double ratio)
 {
-    return *cause == '\0' && fabs(ratio - 1) <= 0.05 ? "within 5 %" : cause;
+    if (*cause != '\0') return cause;
+    return isnan(ratio) ? "-" : fabs(ratio - 1) <= 0.05 ? "within 5 %" : "";
 }
 
 void nap_compare_head(nap_buf *csv)

@@ -56,7 +56,8 @@ const char *nap_library_title(const char *library);
 const char *nap_method_colour(const char *method);
 const char *nap_method_title(const char *method);
 
-/* The cause, or, where none is recorded, that there is nothing to explain: ours within 5 %. */
+/* The cause, or, where none is recorded, that there is nothing to explain: "within 5 %", or "-"
+ * where nothing is published (NaN). */
 const char *nap_cause_if(const char *cause, double ratio);
 
 /* One line of a table of ours beside published: item, ours, published, ratio, unit, cause. The
