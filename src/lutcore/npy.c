@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/process.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char magic[] = "\x93NUMPY";
@@ -229,14 +231,37 @@ nap_status nap_npy_parse(const void *bytes, size_t len, const char *name, nap_np
     return NAP_OK;
 }
 
+/* The bytes of a file; of one that does not start as .npy files do, only its start, so that
+ * nothing large (or endless) is read before it is refused. */
+static nap_status read_file(const char *path, nap_buf *out, nap_error *e)
+{
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return nap_fail(e, errno == ENOENT ? NAP_ERR_NOT_FOUND : NAP_ERR_IO, NAP_NO_OFFSET,
+                        "%s: cannot open: %s", path, strerror(errno));
+    char block[16384];
+    size_t n = fread(block, 1, MAGIC, f);
+    const bool starts = n == MAGIC && memcmp(block, magic, MAGIC) == 0;
+    for (; n > 0 && out->len <= FILE_MAX && !out->failed;
+         n = starts ? fread(block, 1, sizeof block, f) : 0)
+        nap_buf_put(out, block, n);
+    const bool bad = ferror(f) != 0;
+    const int err = errno;
+    fclose(f);
+    if (bad) return nap_fail(e, NAP_ERR_IO, out->len, "%s: cannot read: %s", path, strerror(err));
+    if (out->failed) return nap_fail_memory(e, out->len, path);
+    if (out->len > FILE_MAX)
+        return nap_fail(e, NAP_ERR_LIMIT, FILE_MAX, "%s: more than %zu bytes", path, FILE_MAX);
+    return NAP_OK;
+}
+
 nap_status nap_npy_read(const char *path, nap_npy *out, nap_error *e)
 {
-    char *bytes = NULL;
-    size_t len = 0;
+    nap_buf bytes = {0};
     *out = (nap_npy){0};
-    NAP_TRY(nap_read_whole(path, FILE_MAX, &bytes, &len, e));
-    const nap_status status = nap_npy_parse(bytes, len, path, out, e);
-    nap_free(bytes);
+    nap_status status = read_file(path, &bytes, e);
+    if (status == NAP_OK) status = nap_npy_parse(bytes.data, bytes.len, path, out, e);
+    nap_buf_free(&bytes);
     return status;
 }
 

@@ -137,6 +137,35 @@ static const char *find_group(const char *body, const char *kind, const char *na
     return NULL;
 }
 
+/* Does the library's group end before the text does? A file that was cut does not say so itself. */
+static nap_status check_whole(const char *text, const char *path, nap_error *e)
+{
+    const char *p = body_of(text), *open = NULL;
+    unsigned line = 1, depth = 0;
+    for (const char *q = text; q < p; q++) line += *q == '\n';
+    const char *what = "a group, expected '}'";
+    for (; *p != '\0'; p++) {
+        const bool comment = strncmp(p, "/*", 2) == 0;
+        if (comment || *p == '"') {
+            open = p;
+            p = comment ? strstr(p + 2, "*/") : strchr(p + 1, '"');
+            if (p == NULL) what = comment ? "a comment, expected '*/'" : "a string, expected '\"'";
+            if (p == NULL) p = open + strlen(open);
+            for (const char *q = open; q < p; q++) line += *q == '\n';
+            if (*p == '\0') break;
+            p += comment;
+        } else if (*p == '{') {
+            depth++;
+        } else if (*p == '}' && --depth == 0) {
+            return NAP_OK;
+        }
+        line += *p == '\n';
+    }
+    return nap_fail(e, NAP_ERR_FORMAT, (uint64_t)(p - text),
+                    "%s:%u: found the end of the file inside %s: it is truncated", path, line,
+                    what);
+}
+
 static nap_status merge_one(nap_buf *out, const char *text, const char *path, nap_error *e)
 {
     const char *body = body_of(text), *first = body_of(out->data);
@@ -182,6 +211,7 @@ static nap_status read_all(const char *paths, nap_buf *out, nap_error *e)
             s = nap_fail(e, NAP_ERR_FORMAT, 0,
                          "%s: found no 'library' group, expected Liberty text (not compressed)",
                          path);
+        if (s == NAP_OK) s = check_whole(text, path, e);
         if (s == NAP_OK && out->data == NULL)
             s = nap_buf_put(out, text, len) ? NAP_OK : nap_fail_memory(e, len, path);
         else if (s == NAP_OK)

@@ -282,8 +282,8 @@ class Gemm(Base):
                      "planes, expected at most its wbits", "gemm", "-A", A, "-W",
                      W, "--bits", "5")
         bad = self.write("bad.cfg", "[core]\nm = 2\nk = 99\n")
-        self.refused(1, "bad.cfg:3: [core] k: found '99', expected a whole number from 1 to 8", "gemm", "-A", A, "-W", W,
-                     "--bits", "2", "--config", bad)
+        self.refused(1, "bad.cfg:3: [core] k: found '99', expected a whole number from 1 to 8",
+                     "gemm", "-A", A, "-W", W, "--bits", "2", "--config", bad)
         narrow = self.write("narrow.cfg", "[core]\nacc = s16\nwbits = 8\n")
         npy(A, [[-128] * 600])
         npy(W, [[3] * 600], "|u1", "B")

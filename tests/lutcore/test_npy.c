@@ -190,6 +190,11 @@ static void missing_files(void **state)
     nap_error e;
     assert_int_not_equal(nap_npy_read("/nonexistent/x.npy", &x, &e), NAP_OK);
     assert_non_null(strstr(e.text, "/nonexistent/x.npy"));
+    /* What does not start as a .npy file is not read to its end. */
+    assert_int_equal(nap_npy_read("/dev/zero", &x, &e), NAP_ERR_FORMAT);
+    assert_non_null(strstr(e.text, "/dev/zero: magic: found something else"));
+    assert_int_equal(nap_npy_read("/dev/null", &x, &e), NAP_ERR_FORMAT);
+    assert_non_null(strstr(e.text, "/dev/null: magic: found something else"));
     const uint64_t shape[] = {1};
     assert_int_not_equal(nap_npy_write("/nonexistent/x.npy", NAP_NPY_U1, 1, shape, "a", &e),
                          NAP_OK);

@@ -84,6 +84,24 @@ static void test_liberty(void **state)
     ok(nap_write_whole(two, "PK\003\004", 4, &e), &e);
     assert_int_equal(nap_library_open(two, cache_folder(), &l, &e), NAP_ERR_FORMAT);
     assert_non_null(strstr(e.text, "two.lib"));
+    /* A file that was cut, wherever, says so: in a group, a comment, a string. */
+    static const struct {
+        const char *text, *says;
+    } cut[] = {
+        {"library (osu018_stdcells) {\n  cell (A) {\n    area : 1;\n",
+         "two.lib:4: found the end of the file inside a group, expected '}': it is "
+         "truncated"},
+        {"/* x */ library (m) {\n  /* of\n  cells {",
+         "two.lib:3: found the end of the file inside a comment, expected '*/'"},
+        {"library (m) {\n  cell (A) { function : \"a",
+         "two.lib:2: found the end of the file inside a string, expected '\"'"},
+    };
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        ok(nap_write_whole(two, cut[i].text, strlen(cut[i].text), &e), &e);
+        assert_int_equal(nap_library_open(two, cache_folder(), &l, &e), NAP_ERR_FORMAT);
+        if (strstr(e.text, cut[i].says) == NULL) fail_msg("%s", e.text);
+        assert_int_equal(e.offset, strlen(cut[i].text));
+    }
     assert_int_equal(nap_library_open("/absent.lib", cache_folder(), &l, &e), NAP_ERR_NOT_FOUND);
 }
 
