@@ -151,7 +151,8 @@ static nap_status map_codes(nap_lplan *p, const nap_lgemm *g, nap_error *e)
         const unsigned least = g->bits == 1 && !pm1 ? 2 : g->bits;
         if (least > c->wbits)
             return no_way(c, g, e,
-                          g->bits == 1 ? "one bit is -1 or +1 there (pm1)" : "too many bits");
+                          g->bits == 1 ? "one bit is -1 or +1 there (pm1)"
+                                       : "too many bits, expected at most its wbits");
         if (pm1 && (!exact || c->wbits == 1)) {
             p->planes = 1;
             status = NAP_OK;

@@ -251,6 +251,14 @@ static void refusals(void **state)
     refuses(&c, &g, NAP_ERR_UNSUPPORTED,
             "design lut_m2n64k4_s8 (method unpu_remap, wtype bits, wbits 4) cannot multiply codes "
             "of 4 bits: its sums are of 2q - (2^b - 1), and it has no sto");
+    c.method = NAP_METHOD_MAC_NATIVE;
+    c.k = 1;
+    c.wbits = 2;
+    refuses(&c, &g, NAP_ERR_UNSUPPORTED,
+            "design lut_m2n64k4_s8 (method mac_native, wtype bits, wbits 2) cannot multiply codes "
+            "of 4 bits: too many bits, expected at most its wbits");
+    c.k = 4;
+    c.wbits = 4;
     c.method = NAP_METHOD_LUT;
     c.acc = NAP_ACC_F32;
     c.act = NAP_ACT_F16;
