@@ -56,8 +56,9 @@ static const struct argp rtl_argp = {
     rtl_options,
     parse_rtl,
     "",
-    "Write a design as Verilog-2005: the array, the whole core, file lists, and a test bench that "
-    "checks itself against the expected results beside it.",
+    "Write a design as Verilog-2005: the array, the whole core, file lists, and a test bench for "
+    "each that checks itself against the expected results beside it: random steps for the array, a "
+    "program with its memory and cycles for the core.",
     children,
     NULL,
     NULL};

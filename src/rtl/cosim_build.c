@@ -80,15 +80,34 @@ void nap_cosim_forget(char *folder)
     nap_free(folder);
 }
 
-/* The text of the next module from `p` on: from its comment to its last line. */
+/* The design's comment, which heads every file: the first lines, up to the blank line after them.
+ * A text may have none: what stands right above a module is that module's. */
+static size_t heading(const char *text)
+{
+    const char *p = text;
+    while (strncmp(p, "//", 2) == 0) {
+        const size_t line = strcspn(p, "\n");
+        if (p[line] == '\0') return 0;
+        p += line + 1;
+    }
+    return p > text && *p == '\n' ? (size_t)(p - text) : 0;
+}
+
+/* The text of the next module from `p` on: from its comment to its last line. NULL where `p` holds
+ * no whole module. */
 static const char *next_module(const char *p, size_t *len, char name[96])
 {
-    const char *m = strstr(p, "\nmodule ");
+    p += strspn(p, "\n");
+    const char *m = p;
+    while (m != NULL && strncmp(m, "module ", 7) != 0) {
+        m = strchr(m, '\n');
+        if (m != NULL) m++;
+    }
     if (m == NULL) return NULL;
     const char *end = strstr(m, "\nendmodule\n");
     if (end == NULL) return NULL;
-    const size_t n = strcspn(m + 8, " (\n");
-    (void)snprintf(name, 96, "%.*s", (int)(n < 95 ? n : 95), m + 8);
+    const size_t n = strcspn(m + 7, " (\n");
+    (void)snprintf(name, 96, "%.*s", (int)(n < 95 ? n : 95), m + 7);
     *len = (size_t)(end - p) + strlen("\nendmodule\n");
     return p;
 }
@@ -98,20 +117,25 @@ nap_status nap_rtl_write_modules(const nap_rtl *r, const char *dir, nap_buf *lis
     char name[96];
     size_t len = 0;
     nap_status status = NAP_OK;
-    /* The design's comment heads every file. */
-    const char *p = r->text.data, *blank = strstr(p, "\n\n");
-    const size_t head = *p == '/' && blank != NULL ? (size_t)(blank - p) + 1 : 0;
-    for (p += head; status == NAP_OK && (p = next_module(p, &len, name)) != NULL; p += len) {
+    const size_t head = heading(r->text.data);
+    const char *rest = r->text.data + head, *p;
+    while (status == NAP_OK && (p = next_module(rest, &len, name)) != NULL) {
         nap_buf path = {0}, text = {0};
         nap_buf_put(&text, r->text.data, head);
-        nap_buf_put(&text, p + (head == 0), len - (head == 0)); /* a blank line between them */
+        if (head > 0) nap_buf_putc(&text, '\n');
+        nap_buf_put(&text, p, len);
         nap_buf_printf(&path, "%s/%s.v", dir, name);
         status = path.failed || text.failed ? nap_fail_memory(e, len, "a file")
                                             : nap_write_whole(path.data, text.data, text.len, e);
         nap_buf_free(&path);
         nap_buf_free(&text);
         nap_buf_printf(list, "%s.v\n", name);
+        rest = p + len;
     }
+    if (status == NAP_OK && rest[strspn(rest, "\n")] != '\0')
+        status = nap_fail(e, NAP_ERR_INTERNAL, NAP_NO_OFFSET,
+                          "%s: found '%.60s' after the last module, expected its end", r->top,
+                          rest + strspn(rest, "\n"));
     if (status == NAP_OK && list->failed) status = nap_fail_memory(e, list->len, "the file list");
     return status;
 }

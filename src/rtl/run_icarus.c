@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "rtl/verilog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,27 +13,10 @@
 
 static const char hint[] = "install the Debian package 'iverilog'";
 
+/* Beside what every bench of the core has (nap_rtl_put_around). */
 static const char bench[] =
-    "`timescale 1ns/1ns\n"
-    "module bench;\n"
-    "  parameter WORDS = 1;\n"
-    "  parameter PROGRAM = 1;\n"
-    "  reg clk = 1'b0, rst_n = 1'b0, start = 1'b0;\n"
-    "  wire done, fault, req, we;\n"
-    "  wire [31:0] pc, addr;\n"
-    "  wire [BUS-1:0] wdata;\n"
-    "  reg [63:0] program [0:PROGRAM-1];\n"
-    "  reg [BUS-1:0] memory [0:WORDS-1];\n"
-    "  reg [BUS-1:0] data [0:LATENCY-1];  // of the reads under way; X in a cycle without\n"
     "  reg [1023:0] program_file, memory_file, out_file, result_file, vcd_file;\n"
-    "  reg [63:0] count, words, limit, cycle;\n"
-    "  integer i, result;\n"
-    "\n"
-    "  CORE core (\n"
-    "    .clk_i(clk), .rst_ni(rst_n), .start_i(start), .done_o(done), .fault_o(fault),\n"
-    "    .imem_addr_o(pc), .imem_rdata_i(pc < count ? program[pc] : 64'hffffffffffffffff),\n"
-    "    .mem_req_o(req), .mem_we_o(we), .mem_addr_o(addr), .mem_wdata_o(wdata),\n"
-    "    .mem_rdata_i(data[LATENCY-1]));\n"
+    "  integer result;\n"
     "\n"
     "  task stop(input [63:0] why, input [63:0] cycles, input [63:0] at);\n"
     "    begin\n"
@@ -43,18 +27,6 @@ static const char bench[] =
     "    end\n"
     "  endtask\n"
     "\n"
-    "  always #5 clk = ~clk;\n"
-    "\n"
-    "  always @(posedge clk) begin\n"
-    "    for (i = 1; i < LATENCY; i = i + 1) data[i] <= data[i-1];\n"
-    "    data[0] <= {BUS{1'bx}};\n"
-    "    if (rst_n) begin\n"
-    "      cycle <= cycle + 1;\n"
-    "      if (req & ~we) data[0] <= memory[addr / (BUS / 8)];\n"
-    "      if (req & we) memory[addr / (BUS / 8)] <= wdata;\n"
-    "    end\n"
-    "  end\n"
-    "\n"
     "  // the end of each cycle\n"
     "  always @(negedge clk) if (rst_n) begin\n"
     "    if (cycle > 0 && done) stop(0, cycle - 1, pc);\n"
@@ -62,7 +34,7 @@ static const char bench[] =
     "    else if (cycle >= limit) stop(2, cycle, pc);\n"
     "    else if (req === 1'bx || (req && (^addr === 1'bx || (we && ^wdata === 1'bx))))\n"
     "      stop(4, cycle, pc);\n"
-    "    else if (req && addr / (BUS / 8) >= words) stop(3, cycle, addr);\n"
+    "    else if (req && addr / @bytes@ >= words) stop(3, cycle, addr);\n"
     "  end\n"
     "\n"
     "  initial begin\n"
@@ -77,10 +49,9 @@ static const char bench[] =
     "    i = $value$plusargs(\"count=%d\", count);\n"
     "    i = $value$plusargs(\"words=%d\", words);\n"
     "    i = $value$plusargs(\"limit=%d\", limit);\n"
-    "    $readmemh(program_file, program, 0, count - 1);\n"
+    "    $readmemh(program_file, code, 0, count - 1);\n"
     "    $readmemh(memory_file, memory, 0, words - 1);\n"
     "    result = $fopen(result_file);\n"
-    "    cycle = 0;\n"
     "    #12 rst_n = 1'b1;\n"
     "    start = 1'b1;\n"
     "    @(posedge clk);\n"
@@ -100,10 +71,7 @@ static nap_status write_inputs(const nap_rtl_job *j, unsigned bus, const nap_buf
     nap_status status = hex.failed ? nap_fail_memory(e, hex.len, "a program")
                                    : nap_write_whole(path[PROGRAM].data, hex.data, hex.len, e);
     hex.len = 0;
-    for (size_t w = 0; w < j->bytes; w += bus) {
-        for (unsigned i = bus; i-- > 0;) nap_buf_printf(&hex, "%02x", j->memory[w + i]);
-        nap_buf_putc(&hex, '\n');
-    }
+    nap_rtl_put_hex(&hex, j->memory, j->bytes, bus);
     if (status == NAP_OK)
         status = hex.failed ? nap_fail_memory(e, hex.len, "a memory image")
                             : nap_write_whole(path[MEMORY].data, hex.data, hex.len, e);
@@ -209,35 +177,17 @@ static nap_status compile(const nap_rtl *rtl, const nap_core *c, size_t words, s
                           const char *folder, nap_error *e)
 {
     nap_buf text = {0}, path = {0};
-    char p_words[48], p_program[48], top[112], bus[32], latency[32];
-    snprintf(p_words, sizeof p_words, "-Pbench.WORDS=%zu", words);
-    snprintf(p_program, sizeof p_program, "-Pbench.PROGRAM=%zu", program);
-    snprintf(top, sizeof top, "%s", rtl->top);
-    snprintf(bus, sizeof bus, "%u", c->bus_bytes * 8);
-    snprintf(latency, sizeof latency, "%u", c->mem_latency);
-    for (const char *p = bench; *p != '\0'; p++) {
-        /* the three names that depend on the design */
-        if (strncmp(p, "CORE ", 5) == 0) {
-            nap_buf_puts(&text, top);
-            p += 3;
-        } else if (strncmp(p, "BUS", 3) == 0) {
-            nap_buf_puts(&text, bus);
-            p += 2;
-        } else if (strncmp(p, "LATENCY", 7) == 0) {
-            nap_buf_puts(&text, latency);
-            p += 6;
-        } else {
-            nap_buf_putc(&text, *p);
-        }
-    }
+    nap_buf_puts(&text, "`timescale 1ns/1ns\nmodule bench;\n");
+    nap_rtl_put_around(&text, rtl->top, c, words, program);
+    nap_v_put(&text, bench, (const nap_vvar[]){{"bytes", NULL, c->bus_bytes}, {0}});
     nap_buf_put(&text, rtl->text.data, rtl->text.len);
     nap_buf_printf(&path, "%s/core.v", folder);
     nap_status status = text.failed || path.failed
                             ? nap_fail_memory(e, text.len, "the test bench")
                             : nap_write_whole(path.data, text.data, text.len, e);
     if (status == NAP_OK) {
-        const char *const argv[] = {"iverilog", "-g2005", "-s",       "bench",  p_words,
-                                    p_program,  "-o",     "core.vvp", "core.v", NULL};
+        const char *const argv[] = {"iverilog", "-g2005",   "-s",     "bench",
+                                    "-o",       "core.vvp", "core.v", NULL};
         status = nap_rtl_tool(argv, folder, hint, e);
     }
     nap_buf_free(&text);

@@ -34,6 +34,18 @@ nap_status nap_rtl_verilator(const nap_rtl *rtl, const nap_core *c, nap_rtl_job 
 nap_status nap_rtl_icarus(const nap_rtl *rtl, const nap_core *c, nap_rtl_job *jobs, size_t count,
                           const char *folder, const char *vcd, nap_error *e);
 
+/* The inside of a bench in Verilog: the module `top` as `core`, clock, both memories (`code`,
+ * `memory`), cycle count. The module around it sets words, count and limit, and starts it
+ * (bench_core.c). */
+bool nap_rtl_put_around(nap_buf *b, const char *top, const nap_core *c, size_t words,
+                        size_t program);
+/* Memory for $readmemh: words of so many bytes, the highest first. False: no memory. */
+bool nap_rtl_put_hex(nap_buf *b, const uint8_t *memory, size_t bytes, unsigned word);
+/* The core's half of nap_rtl_write()'s benches: a program, its memory before and after, and the
+ * bench that runs it. `files`: the modules' files, one a line. */
+nap_status nap_rtl_write_core_bench(const nap_core *c, const char *top, const nap_buf *files,
+                                    const char *dir, uint64_t seed, nap_error *e);
+
 /* Runs a tool; a failure is an error with the end of what it printed. */
 nap_status nap_rtl_tool(const char *const argv[], const char *dir, const char *hint, nap_error *e);
 

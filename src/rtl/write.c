@@ -1,11 +1,12 @@
 /* A design as files: one per module, a file list, and a test bench that checks itself with vectors
  * from the definition (array.h). Icarus Verilog and Verilator both run it; its first lines say how.
- * The bench and the vectors are of the array; the file list of the core is separate. */
+ * Here are the array's; the core's bench is bench_core.c's. */
 #include "rtl/cosim.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "rtl/simulate.h"
 #include "rtl/verilog.h"
 
 #include <stdio.h>
@@ -38,12 +39,14 @@ static const char bench_text[] =
     "\n"
     "  // flags, planes, gap, x, w, c, expected\n"
     "  reg [@vhigh@:0] vector [0:@last@];\n"
-    "  reg [@vhigh@:0] now, then;\n"
-    "  reg [7:0] flags, planes, gap;\n"
-    "  integer issued, checked, wrong, cycles;\n"
+    "  reg [2:0] flags;\n"
+    "  reg [7:0] gap;\n"
+    "  integer file, issued, checked, wrong, cycles;\n"
     "\n"
-    "  initial clk_i = 1'b0;\n"
-    "  always #5 clk_i = ~clk_i;\n"
+    "  initial begin\n"
+    "    clk_i = 1'b0;\n"
+    "    forever #5 clk_i = ~clk_i;\n"
+    "  end\n"
     "\n"
     "  // One cycle: what was set before it is sampled by its rising edge.\n"
     "  task cycle;\n"
@@ -51,10 +54,10 @@ static const char bench_text[] =
     "      @(negedge clk_i);\n"
     "      cycles = cycles + 1;\n"
     "      if (done_o !== 1'b0) begin\n"
-    "        then = vector[checked];\n"
-    "        if (done_o !== 1'b1 || c_o !== then[@chigh@:0]) begin\n"
+    "        if (done_o !== 1'b1 || c_o !== vector[checked][@chigh@:0]) begin\n"
     "          if (wrong == 0)\n"
-    "            $display(\"tile %0d: found %h, expected %h\", checked, c_o, then[@chigh@:0]);\n"
+    "            $display(\"tile %0d: found %h, expected %h\", checked, c_o,\n"
+    "                     vector[checked][@chigh@:0]);\n"
     "          wrong = wrong + 1;\n"
     "        end\n"
     "        checked = checked + 1;\n"
@@ -66,8 +69,20 @@ static const char bench_text[] =
     "    end\n"
     "  endtask\n"
     "\n"
-    "  initial begin\n"
+    "  initial begin : run\n"
+    "    file = $fopen(\"@name@_vectors.hex\", \"r\");\n"
+    "    if (file == 0) begin\n"
+    "      $display(\"FAIL: @name@_vectors.hex cannot be read: run in its folder\");\n"
+    "      $finish;\n"
+    "      disable run;\n"
+    "    end\n"
+    "    $fclose(file);\n"
     "    $readmemh(\"@name@_vectors.hex\", vector);\n"
+    "    if (^vector[@last@] === 1'bx) begin\n"
+    "      $display(\"FAIL: @name@_vectors.hex holds no vector @last@: it ends too soon\");\n"
+    "      $finish;\n"
+    "      disable run;\n"
+    "    end\n"
     "    {x_we_i, w_we_i, c_we_i, step_i} = 4'd0;\n"
     "    planes_i = 4'd1;\n"
     "    x_i = 0;\n"
@@ -82,20 +97,18 @@ static const char bench_text[] =
     "    @(negedge clk_i);\n"
     "    rst_ni = 1'b1;\n"
     "    while (issued < @tiles@) begin\n"
-    "      now = vector[issued];\n"
-    "      flags = now[@vhigh@ -: 8];\n"
-    "      planes = now[@planesat@ -: 8];\n"
-    "      gap = now[@gapat@ -: 8];\n"
+    "      flags = vector[issued][@flagsat@ +: 3];\n"
+    "      gap = vector[issued][@gapat@ -: 8];\n"
     "      while (gap != 8'd0) begin\n"
     "        cycle;\n"
     "        gap = gap - 8'd1;\n"
     "      end\n"
     "      while (ready_o !== 1'b1 || (flags[2] && issued != checked)) cycle;\n"
-    "      x_i = now[@xat@ +: @xbits@];\n"
-    "      w_i = now[@wat@ +: @wbits@];\n"
-    "      c_i = now[@cbits@ +: @cbits@];\n"
-    "      {c_we_i, w_we_i, x_we_i} = flags[2:0];\n"
-    "      planes_i = planes[3:0];\n"
+    "      x_i = vector[issued][@xat@ +: @xbits@];\n"
+    "      w_i = vector[issued][@wat@ +: @wbits@];\n"
+    "      c_i = vector[issued][@cbits@ +: @cbits@];\n"
+    "      {c_we_i, w_we_i, x_we_i} = flags;\n"
+    "      planes_i = vector[issued][@planesat@ +: 4];\n"
     "      step_i = 1'b1;\n"
     "      issued = issued + 1;\n"
     "      cycle;\n"
@@ -188,7 +201,8 @@ static nap_status write_bench(const nap_core *c, const char *dir, unsigned tiles
                              {"whigh", NULL, (unsigned)v.w - 1},
                              {"chigh", NULL, (unsigned)v.c - 1},
                              {"vhigh", NULL, (unsigned)v.vector - 1},
-                             {"planesat", NULL, (unsigned)v.vector - 9},
+                             {"flagsat", NULL, (unsigned)v.vector - 8},
+                             {"planesat", NULL, (unsigned)v.vector - 16},
                              {"gapat", NULL, (unsigned)v.vector - 17},
                              {"xat", NULL, (unsigned)(2 * v.c + v.w)},
                              {"xbits", NULL, (unsigned)v.x},
@@ -208,26 +222,25 @@ static nap_status write_bench(const nap_core *c, const char *dir, unsigned tiles
 
 /* The modules of a text, and their list. */
 static nap_status write_text(const nap_core *c, const nap_rtl *r, const char *dir,
-                             const char *suffix, nap_error *e)
+                             const char *suffix, nap_buf *list, nap_error *e)
 {
-    nap_buf list = {0};
-    nap_status status = nap_rtl_write_modules(r, dir, &list, e);
-    if (status == NAP_OK) status = save(dir, c->name, suffix, &list, e);
-    nap_buf_free(&list);
-    return status;
+    NAP_TRY(nap_rtl_write_modules(r, dir, list, e));
+    return save(dir, c->name, suffix, list, e);
 }
 
 nap_status nap_rtl_write_array(const nap_core *c, const char *dir, unsigned tiles, uint64_t seed,
                                nap_error *e)
 {
     nap_rtl r = {0};
+    nap_buf list = {0};
     if (tiles == 0 || tiles > TILES_MAX)
         return nap_fail(e, NAP_ERR_ARGUMENT, NAP_NO_OFFSET, "tiles: found %u, expected 1 to %d",
                         tiles, TILES_MAX);
     NAP_TRY(nap_make_folder(dir, e));
     nap_status status = nap_rtl_array(c, &r, e);
-    if (status == NAP_OK) status = write_text(c, &r, dir, "_array.f", e);
+    if (status == NAP_OK) status = write_text(c, &r, dir, "_array.f", &list, e);
     if (status == NAP_OK) status = write_bench(c, dir, tiles, seed, e);
+    nap_buf_free(&list);
     nap_rtl_free(&r);
     return status;
 }
@@ -236,9 +249,12 @@ nap_status nap_rtl_write(const nap_core *c, const char *dir, unsigned tiles, uin
                          nap_error *e)
 {
     nap_rtl r = {0};
+    nap_buf list = {0};
     NAP_TRY(nap_rtl_write_array(c, dir, tiles, seed, e));
     nap_status status = nap_rtl_core(c, &r, e);
-    if (status == NAP_OK) status = write_text(c, &r, dir, "_core.f", e);
+    if (status == NAP_OK) status = write_text(c, &r, dir, "_core.f", &list, e);
+    if (status == NAP_OK) status = nap_rtl_write_core_bench(c, r.top, &list, dir, seed, e);
+    nap_buf_free(&list);
     nap_rtl_free(&r);
     return status;
 }
