@@ -124,13 +124,13 @@ static void test_every_design(void **state)
     assert_true(designs >= 16);
 }
 
-/* Nothing that Verilator warns of: a small design and a baseline, array, core and the array's
+/* Nothing that Verilator warns of: in a small design's array, core and the array's
  * bench. */
 static void test_lint(void **state)
 {
     (void)state;
     if (!have("verilator")) skip();
-    static const char *const designs[] = {"lut-m2n4k4-s8.cfg", "mac-m8n4k16-s8.cfg"};
+    static const char *const designs[] = {"lut-m2n4k4-s8.cfg"};
     for (size_t i = 0; i < sizeof designs / sizeof *designs; i++) {
         nap_core core;
         assert_true(read_design(designs[i], &core));
@@ -209,7 +209,7 @@ static void test_benches(void **state)
 {
     (void)state;
     if (!have("iverilog")) skip();
-    static const char *const designs[] = {"lut-m2n4k4-s8.cfg", "mac-m8n4k16-s8.cfg"};
+    static const char *const designs[] = {"lut-m2n4k4-s8.cfg", "mac-native-m8n4k16-s8w2.cfg"};
     for (size_t i = 0; i < sizeof designs / sizeof *designs; i++) {
         nap_core core;
         assert_true(read_design(designs[i], &core));
