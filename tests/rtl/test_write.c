@@ -124,8 +124,7 @@ static void test_every_design(void **state)
     assert_true(designs >= 16);
 }
 
-/* Nothing that Verilator warns of: in a small design's array, core and the array's
- * bench. */
+/* Verilator warns of nothing in a small design's array, core and array bench. */
 static void test_lint(void **state)
 {
     (void)state;
