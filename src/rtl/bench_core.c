@@ -300,18 +300,6 @@ static nap_status make_work(const nap_core *c, uint64_t seed, work *w, nap_error
 
 /* ------------------------------------------------------------------ the files */
 
-static nap_status save(const char *dir, const char *name, const char *suffix, const nap_buf *text,
-                       nap_error *e)
-{
-    nap_buf path = {0};
-    nap_buf_printf(&path, "%s/%s%s", dir, name, suffix);
-    const nap_status status = path.failed || text->failed
-                                  ? nap_fail_memory(e, text->len, "a file")
-                                  : nap_write_whole(path.data, text->data, text->len, e);
-    nap_buf_free(&path);
-    return status;
-}
-
 static void put_read(nap_buf *b, const char *name, const char *suffix, const char *into, size_t n)
 {
     nap_buf file = {0};
@@ -353,7 +341,7 @@ static nap_status write_bench(const nap_core *c, const char *top, const work *w,
         nap_v_put(&bench, head_text, vars);
         nap_rtl_put_around(&bench, top, c, words, w->program.count);
         nap_v_put(&bench, tail_text, vars);
-        status = save(dir, c->name, "_core_tb.v", &bench, e);
+        status = nap_rtl_save(dir, c->name, "_core_tb.v", &bench, e);
     }
     for (unsigned i = 0; i < 3; i++) nap_buf_free(&read[i]);
     nap_buf_free(&bench);
@@ -370,21 +358,21 @@ nap_status nap_rtl_write_core_bench(const nap_core *c, const char *top, const na
     if (status == NAP_OK) {
         for (size_t i = 0; i < w.program.count; i++)
             nap_buf_printf(&text, "%016" PRIx64 "\n", w.program.word[i]);
-        status = save(dir, c->name, "_program.hex", &text, e);
+        status = nap_rtl_save(dir, c->name, "_program.hex", &text, e);
     }
     text.len = 0;
     if (status == NAP_OK) status = nap_lmma_disassemble(&w.program, &text, e);
-    if (status == NAP_OK) status = save(dir, c->name, "_program.s", &text, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_program.s", &text, e);
     text.len = 0;
     nap_rtl_put_hex(&text, w.memory, w.memory != NULL ? w.bytes : 0, c->bus_bytes);
-    if (status == NAP_OK) status = save(dir, c->name, "_memory.hex", &text, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_memory.hex", &text, e);
     text.len = 0;
     nap_rtl_put_hex(&text, w.expected, w.expected != NULL ? w.bytes : 0, c->bus_bytes);
-    if (status == NAP_OK) status = save(dir, c->name, "_expected.hex", &text, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_expected.hex", &text, e);
     text.len = 0;
     nap_buf_put(&text, files->data, files->len);
     nap_buf_printf(&text, "%s_core_tb.v\n", c->name);
-    if (status == NAP_OK) status = save(dir, c->name, "_core_tb.f", &text, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_core_tb.f", &text, e);
     nap_buf_free(&text);
     free_work(&w);
     return status;

@@ -49,4 +49,8 @@ nap_status nap_rtl_write_core_bench(const nap_core *c, const char *top, const na
 /* Runs a tool; a failure is an error with the end of what it printed. */
 nap_status nap_rtl_tool(const char *const argv[], const char *dir, const char *hint, nap_error *e);
 
+/* Writes `text` as `dir`/`name``suffix`. */
+nap_status nap_rtl_save(const char *dir, const char *name, const char *suffix, const nap_buf *text,
+                        nap_error *e);
+
 #endif

@@ -177,8 +177,8 @@ static nap_status put_vectors(const nap_core *c, unsigned tiles, uint64_t seed, 
     return status;
 }
 
-static nap_status save(const char *dir, const char *name, const char *suffix, const nap_buf *text,
-                       nap_error *e)
+nap_status nap_rtl_save(const char *dir, const char *name, const char *suffix, const nap_buf *text,
+                        nap_error *e)
 {
     nap_buf path = {0};
     nap_buf_printf(&path, "%s/%s%s", dir, name, suffix);
@@ -213,8 +213,8 @@ static nap_status write_bench(const nap_core *c, const char *dir, unsigned tiles
     nap_buf bench = {0}, vectors = {0};
     nap_v_put(&bench, bench_text, vars);
     nap_status status = put_vectors(c, tiles, seed, &vectors, e);
-    if (status == NAP_OK) status = save(dir, c->name, "_tb.v", &bench, e);
-    if (status == NAP_OK) status = save(dir, c->name, "_vectors.hex", &vectors, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_tb.v", &bench, e);
+    if (status == NAP_OK) status = nap_rtl_save(dir, c->name, "_vectors.hex", &vectors, e);
     nap_buf_free(&bench);
     nap_buf_free(&vectors);
     return status;
@@ -225,7 +225,7 @@ static nap_status write_text(const nap_core *c, const nap_rtl *r, const char *di
                              const char *suffix, nap_buf *list, nap_error *e)
 {
     NAP_TRY(nap_rtl_write_modules(r, dir, list, e));
-    return save(dir, c->name, suffix, list, e);
+    return nap_rtl_save(dir, c->name, suffix, list, e);
 }
 
 nap_status nap_rtl_write_array(const nap_core *c, const char *dir, unsigned tiles, uint64_t seed,
